@@ -1,0 +1,129 @@
+package manifest
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cleave-sdk/cleave/internal/sgx"
+)
+
+const maxKeySize = 64 << 10 // bytes of a PEM file
+
+var (
+	errPEM = errors.New(`no private key in PEM; write the path of an RSA key ("RSA PRIVATE KEY" or "PRIVATE KEY", not encrypted), or of a file that is not there, to have one made`)
+	errRSA = errors.New("is not the RSA-3072 key of exponent 3 that enclaves are signed with; make one with openssl genrsa -3 3072, or write the path of a file that is not there")
+)
+
+// Signer returns the key that the enclave is signed with, and whose MRSIGNER
+// it has. If there is none at KeyFile, it is made, and its public half put into
+// public.pem beside it, as EGo does. Of several processes that do so at once,
+// all get the same key.
+func (m *Manifest) Signer() (*rsa.PrivateKey, error) {
+	path := m.KeyFile()
+	key, err := readKey(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key, err = makeKey(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("manifest: key: %w", err)
+	}
+	return key, nil
+}
+
+func readKey(path string) (*rsa.PrivateKey, error) {
+	data, err := read(path, maxKeySize)
+	if err != nil {
+		return nil, err
+	}
+	key, err := parseKey(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}
+
+func parseKey(data []byte) (*rsa.PrivateKey, error) {
+	block, rest := pem.Decode(data)
+	if block == nil || len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errPEM
+	}
+	key, err := parseBlock(block)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := sgx.MRSIGNER(&key.PublicKey); err != nil {
+		return nil, errRSA
+	}
+	return key, nil
+}
+
+func parseBlock(block *pem.Block) (*rsa.PrivateKey, error) {
+	switch {
+	case len(block.Headers) > 0: // encrypted
+		return nil, errPEM
+	case block.Type == "RSA PRIVATE KEY":
+		return x509.ParsePKCS1PrivateKey(block.Bytes)
+	case block.Type != "PRIVATE KEY":
+		return nil, errPEM
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	rsaKey, ok := key.(*rsa.PrivateKey)
+	if !ok {
+		return nil, errRSA
+	}
+	return rsaKey, nil
+}
+
+// makeKey makes a key and puts it at path, unless another process was faster:
+// then it returns the other's.
+func makeKey(path string) (*rsa.PrivateKey, error) {
+	key, err := generate()
+	if err != nil {
+		return nil, err
+	}
+	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	err = place(path, private, 0o600, os.Link)
+	if errors.Is(err, fs.ErrExist) {
+		return readKey(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := placePublic(filepath.Join(filepath.Dir(path), "public.pem"), &key.PublicKey); err != nil {
+		return nil, err
+	}
+	return key, nil
+}
+
+func placePublic(path string, key *rsa.PublicKey) error {
+	spki, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return err
+	}
+	return place(path, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}), 0o644, os.Rename)
+}
+
+// place writes a whole file beside path before it moves it there. To move with
+// os.Link fails if something is there already, with os.Rename it replaces it.
+func place(path string, data []byte, mode fs.FileMode, move func(from, to string) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".key-*") // with mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return move(f.Name(), path)
+}

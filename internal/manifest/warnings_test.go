@@ -1,0 +1,33 @@
+package manifest_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cleave-sdk/cleave/internal/manifest"
+)
+
+func TestWarnings(t *testing.T) {
+	base := `"exe": "e", "key": "k", `
+	tests := map[string]struct{ data, says string }{
+		"none":                 {`{` + base + `"heapSize": 16384}`, ""},
+		"debug":                {`{` + base + `"heapSize": 1, "debug": true}`, "debug: "},
+		"large heap":           {`{` + base + `"heapSize": 16385}`, "heapSize: "},
+		"host's root":          {`{` + base + `"heapSize": 1, "mounts": [{"target": "/", "source": "/", "type": "hostfs"}]}`, "mounts[0]: the whole file system"},
+		"memfs root":           {`{` + base + `"heapSize": 1, "mounts": [{"target": "/", "source": "/", "type": "memfs"}]}`, ""},
+		"memfs of a directory": {`{` + base + `"heapSize": 1, "mounts": [{"target": "/a", "source": "/b", "type": "memfs"}]}`, "mounts[0].source: is ignored"},
+		"memfs read-only":      {`{` + base + `"heapSize": 1, "mounts": [{"target": "/a", "type": "memfs", "readOnly": true}]}`, "mounts[0].readOnly: "},
+		"env of nothing":       {`{` + base + `"heapSize": 1, "env": [{"name": "A"}]}`, "env[0]: A has neither"},
+		"env of the host":      {`{` + base + `"heapSize": 1, "env": [{"name": "A", "fromHost": true}]}`, ""},
+	}
+	for name, test := range tests {
+		m, err := manifest.Parse([]byte(test.data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := m.Warnings()
+		if test.says == "" && len(got) != 0 || test.says != "" && (len(got) != 1 || !strings.HasPrefix(got[0], test.says)) {
+			t.Errorf("%s: %q, want %q", name, got, test.says)
+		}
+	}
+}

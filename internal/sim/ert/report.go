@@ -1,0 +1,73 @@
+package ert
+
+import (
+	"github.com/cleave-sdk/cleave/internal/oe"
+	"github.com/cleave-sdk/cleave/internal/sgx"
+)
+
+// remoteReport answers oe.CallRemoteReport with a quote.
+func (r *Runtime) remoteReport(p process, a [6]uint64) oe.Result {
+	out := output{addrTo: a[4], numberTo: a[5]}
+	// Open Enclave refuses options, and a pointer to no data.
+	if out.nowhere() || a[2] != 0 || a[3] != 0 || (a[0] == 0) != (a[1] == 0) {
+		return oe.InvalidParameter
+	}
+	data, ok := p.reportData(a[0], a[1])
+	if !ok {
+		return oe.InvalidParameter
+	}
+	quote, err := r.quoter.Quote(r.cpu.Report(r.quoter.QuotingEnclave(), data))
+	if err != nil {
+		return oe.PlatformError
+	}
+	out.bytes = oe.Report(quote, true)
+	return p.deliver(out)
+}
+
+// localReport answers oe.CallLocalReport.
+func (r *Runtime) localReport(p process, a [6]uint64) oe.Result {
+	out := output{addrTo: a[4], numberTo: a[5]}
+	if out.nowhere() {
+		return oe.InvalidParameter
+	}
+	data, ok := p.reportData(a[0], a[1])
+	if !ok {
+		return oe.InvalidParameter
+	}
+	target, ok := p.target(a[2], a[3])
+	if !ok {
+		return oe.InvalidParameter
+	}
+	report := r.cpu.Report(target, data)
+	out.bytes = oe.Report(report.Append(nil), false)
+	return p.deliver(out)
+}
+
+// reportData reads up to 64 bytes; the rest is zero.
+func (p process) reportData(addr, n uint64) (data [64]byte, ok bool) {
+	b, ok := p.read(addr, n, uint64(len(data)))
+	copy(data[:], b)
+	return data, ok
+}
+
+// target reads a report of the enclave to make a report for. Without one it
+// is nobody: the report then tells who made it, and nothing checks its MAC.
+func (p process) target(addr, n uint64) (sgx.TargetInfo, bool) {
+	if addr == 0 {
+		return sgx.TargetInfo{}, true // Open Enclave does not look at n here
+	}
+	b, ok := p.read(addr, n, oe.MaxReportSize)
+	if !ok {
+		return sgx.TargetInfo{}, false
+	}
+	report, result := parseLocal(b)
+	if result != oe.OK {
+		return sgx.TargetInfo{}, false
+	}
+	// Open Enclave copies these three and leaves the others zero.
+	return sgx.TargetInfo{
+		MRENCLAVE:  report.Body.MRENCLAVE,
+		Attributes: report.Body.Attributes,
+		MiscSelect: report.Body.MiscSelect,
+	}, true
+}
