@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -129,7 +130,7 @@ var identity = sim.Identity{MRENCLAVE: [32]byte{1, 31: 2}, MRSIGNER: [32]byte{3,
 
 func simulate(t *testing.T) *simulated {
 	t.Helper()
-	machine, err := sim.Open(t.TempDir())
+	machine, err := sim.Open(filepath.Join(t.TempDir(), "machine"))
 	if err != nil {
 		t.Fatal(err)
 	}
