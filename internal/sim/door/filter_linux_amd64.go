@@ -1,0 +1,113 @@
+package door
+
+import (
+	"encoding/binary"
+	"errors"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Offsets in struct seccomp_data, and the bit that marks an x32 call.
+const (
+	dataNumber = 0
+	dataArch   = 4
+	dataFlags  = 16 // the low half of the first argument
+	x32Bit     = 0x40000000
+)
+
+// doorFilter sends the runtime calls to the listener and lets all others be.
+// The same numbers as x32 calls, and every call of another architecture (whose
+// numbers mean something else), would end in the kernel's ENOSYS: they kill.
+func doorFilter() []unix.SockFilter {
+	const allow, kill = 9, 10
+	return []unix.SockFilter{
+		0:     load(dataArch),
+		1:     jump(1, unix.BPF_JEQ, unix.AUDIT_ARCH_X86_64, 2, kill),
+		2:     load(dataNumber),
+		3:     {Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: ^uint32(x32Bit)},
+		4:     jump(4, unix.BPF_JGE, firstCall, 5, allow),
+		5:     jump(5, unix.BPF_JGT, lastCall, allow, 6),
+		6:     load(dataNumber),
+		7:     jump(7, unix.BPF_JSET, x32Bit, kill, 8),
+		8:     result(unix.SECCOMP_RET_USER_NOTIF),
+		allow: result(unix.SECCOMP_RET_ALLOW),
+		kill:  result(unix.SECCOMP_RET_KILL_PROCESS),
+	}
+}
+
+// soloFilter lets a process start threads but no process, as in EGo. A
+// descendant would outlive the ties that end the child with this process.
+// glibc makes threads by clone where there is no clone3.
+func soloFilter() []unix.SockFilter {
+	const allow, refuse = 9, 10
+	return []unix.SockFilter{
+		0:      load(dataNumber),
+		1:      jump(1, unix.BPF_JEQ, unix.SYS_FORK, refuse, 2),
+		2:      jump(2, unix.BPF_JEQ, unix.SYS_VFORK, refuse, 3),
+		3:      jump(3, unix.BPF_JEQ, unix.SYS_CLONE3, refuse, 4),
+		4:      jump(4, unix.BPF_JEQ, unix.SYS_EXECVE, refuse, 5),
+		5:      jump(5, unix.BPF_JEQ, unix.SYS_EXECVEAT, refuse, 6),
+		6:      jump(6, unix.BPF_JEQ, unix.SYS_CLONE, 7, allow),
+		7:      load(dataFlags),
+		8:      jump(8, unix.BPF_JSET, unix.CLONE_THREAD, allow, refuse),
+		allow:  result(unix.SECCOMP_RET_ALLOW),
+		refuse: result(unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)),
+	}
+}
+
+func load(offset uint32) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
+}
+
+func result(action uint32) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
+}
+
+// jump is the instruction at index at; the targets are indexes too.
+func jump(at uint8, condition uint16, k uint32, yes, no uint8) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_JMP | condition | unix.BPF_K, K: k, Jt: yes - at - 1, Jf: no - at - 1}
+}
+
+// appendFilter appends struct sock_filter[] to b.
+func appendFilter(b []byte, filter []unix.SockFilter) []byte {
+	for _, f := range filter {
+		b = binary.LittleEndian.AppendUint16(b, f.Code)
+		b = append(b, f.Jt, f.Jf)
+		b = binary.LittleEndian.AppendUint32(b, f.K)
+	}
+	return b
+}
+
+// install puts the door's filter on the calling thread, for good, and returns
+// the listener.
+func install() (listener, error) {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return 0, unavailable("PR_SET_NO_NEW_PRIVS was refused", err)
+	}
+	filter := doorFilter()
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
+		unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+		uintptr(unsafe.Pointer(&program)))
+	runtime.KeepAlive(filter)
+	if errno != 0 {
+		return 0, unavailable(whyNotInstalled(errno), errno)
+	}
+	return listener(fd), nil
+}
+
+// whyNotInstalled explains the errors of seccomp(2).
+func whyNotInstalled(errno error) string {
+	switch {
+	case errors.Is(errno, unix.EINVAL):
+		return "the kernel is too old or built without CONFIG_SECCOMP_FILTER; use Linux 5.19 or newer"
+	case errors.Is(errno, unix.EBUSY):
+		return "this process is itself under a seccomp listener, and the kernel allows one; start it outside that sandbox or simulator"
+	case errors.Is(errno, unix.ENOSYS):
+		return "there is no seccomp(2), as under gVisor; use a Linux kernel or a virtual machine"
+	default:
+		return "seccomp(2) was refused; in a container, run it with --security-opt seccomp=unconfined"
+	}
+}
