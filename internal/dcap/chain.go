@@ -97,7 +97,7 @@ type anchor struct {
 func (a anchor) checkChain(chain []*x509.Certificate) (reason string) {
 	root := chain[len(chain)-1]
 	if !bytes.Equal(root.RawSubjectPublicKeyInfo, a.root) {
-		return "it ends in another root"
+		return "it ends in another root than the one that is trusted"
 	}
 	for i, c := range chain {
 		parent := chain[min(i+1, len(chain)-1)]

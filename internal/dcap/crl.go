@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// maxCRLSize bounds a revocation list. Intel's have a few kilobytes.
-const maxCRLSize = 4 << 20
+// maxCRLSize bounds a revocation list. Intel's have a few kilobytes. Parsed, a
+// list of many entries takes thirty times its size.
+const maxCRLSize = 1 << 20
 
 // parseCRL parses a revocation list in DER, in PEM, or in the hexadecimal DER
 // that caching services hand out.

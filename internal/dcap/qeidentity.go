@@ -12,7 +12,6 @@ import (
 
 // qeIdentity is Intel's description of its quoting enclave, version 2.
 type qeIdentity struct {
-	document
 	validity
 	miscSelect, miscMask      uint32
 	attributes, attributeMask sgx.Attributes
@@ -41,19 +40,23 @@ type qeIdentityJSON struct {
 	Levels        []qeLevel `json:"tcbLevels"`
 }
 
-func parseQEIdentity(b []byte) (*qeIdentity, error) {
+func parseQEDocument(b []byte) (document, error) {
 	var signed struct {
 		Body      jsontext.Value `json:"enclaveIdentity"`
 		Signature hexBytes       `json:"signature"`
 	}
 	if len(b) > maxDocumentSize || json.Unmarshal(b, &signed, strict) != nil {
-		return nil, collateral("ENCLAVE_IDENTITY_UNSUPPORTED_FORMAT", "the QE identity cannot be read: fetch the collateral again")
+		return document{}, collateral("ENCLAVE_IDENTITY_UNSUPPORTED_FORMAT", "the QE identity cannot be read: fetch the collateral again")
 	}
+	return document{signed.Body, signed.Signature}, nil
+}
+
+func (d document) qeIdentity() (*qeIdentity, error) {
 	var body qeIdentityJSON
-	if err := json.Unmarshal(signed.Body, &body, strict); err != nil {
+	if err := json.Unmarshal(d.body, &body, strict); err != nil {
 		return nil, collateral("ENCLAVE_IDENTITY_INVALID", "the QE identity does not follow Intel's schema: %.200v", err)
 	}
-	id := &qeIdentity{document: document{signed.Body, signed.Signature}, validity: body.validity, levels: body.Levels}
+	id := &qeIdentity{validity: body.validity, levels: body.Levels}
 	if !id.fill(&body) {
 		return nil, collateral("ENCLAVE_IDENTITY_INVALID", "the QE identity is not one of version 2 for SGX with all its fields")
 	}

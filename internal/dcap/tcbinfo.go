@@ -10,7 +10,6 @@ import (
 // tcbInfo is Intel's TCB info of versions 2 and 3 for SGX: the levels of one
 // family of platforms, best first.
 type tcbInfo struct {
-	document
 	validity
 	fmspc  [6]byte
 	pceID  [2]byte
@@ -51,19 +50,23 @@ type tcbInfoJSON struct {
 	} `json:"tcbLevels"`
 }
 
-func parseTCBInfo(b []byte) (*tcbInfo, error) {
+func parseTCBDocument(b []byte) (document, error) {
 	var signed struct {
 		Body      jsontext.Value `json:"tcbInfo"`
 		Signature hexBytes       `json:"signature"`
 	}
 	if len(b) > maxDocumentSize || json.Unmarshal(b, &signed, strict) != nil {
-		return nil, collateral("TCB_INFO_UNSUPPORTED_FORMAT", "the TCB info cannot be read: fetch the collateral again")
+		return document{}, collateral("TCB_INFO_UNSUPPORTED_FORMAT", "the TCB info cannot be read: fetch the collateral again")
 	}
+	return document{signed.Body, signed.Signature}, nil
+}
+
+func (d document) tcbInfo() (*tcbInfo, error) {
 	var body tcbInfoJSON
-	if err := json.Unmarshal(signed.Body, &body, strict); err != nil {
+	if err := json.Unmarshal(d.body, &body, strict); err != nil {
 		return nil, collateral("TCB_INFO_INVALID", "the TCB info does not follow Intel's schema: %.200v", err)
 	}
-	info := &tcbInfo{document: document{signed.Body, signed.Signature}, validity: body.validity}
+	info := &tcbInfo{validity: body.validity}
 	if !info.fill(&body) {
 		return nil, collateral("TCB_INFO_INVALID", "the TCB info is not one of version 2 or 3 for SGX with all its fields")
 	}

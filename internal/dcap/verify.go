@@ -102,19 +102,20 @@ func (q *Quote) keyBinding() (data [64]byte) {
 	return data
 }
 
-// documents is parsed collateral.
+// documents is parsed collateral. The last two are there once it is checked.
 type documents struct {
-	tcbInfo             *tcbInfo
-	tcbSigner, qeSigner *signer
-	qeIdentity          *qeIdentity
-	rootCRL, pckCRL     *x509.RevocationList
+	tcbDocument, qeDocument document
+	tcbSigner, qeSigner     *signer
+	rootCRL, pckCRL         *x509.RevocationList
+	tcbInfo                 *tcbInfo
+	qeIdentity              *qeIdentity
 }
 
 func parse(c Collateral) (d documents, err error) {
-	if d.tcbInfo, err = parseTCBInfo(c.TCBInfo); err != nil {
+	if d.tcbDocument, err = parseTCBDocument(c.TCBInfo); err != nil {
 		return d, err
 	}
-	if d.qeIdentity, err = parseQEIdentity(c.QEIdentity); err != nil {
+	if d.qeDocument, err = parseQEDocument(c.QEIdentity); err != nil {
 		return d, err
 	}
 	if d.tcbSigner, err = parseSigner(c.TCBInfoChain); err != nil {
@@ -130,15 +131,21 @@ func parse(c Collateral) (d documents, err error) {
 	return d, err
 }
 
-// check verifies the two signed documents.
-func (d *documents) check(a anchor) error {
-	if err := d.tcbSigner.check(a, d.rootCRL, d.tcbInfo.document, "TCB_INFO_INVALID_SIGNATURE", "TCB info"); err != nil {
+// check verifies the two signed documents and reads them.
+func (d *documents) check(a anchor) (err error) {
+	if err = d.tcbSigner.check(a, d.rootCRL, d.tcbDocument, "TCB_INFO_INVALID_SIGNATURE", "TCB info"); err != nil {
 		return err
 	}
-	if err := d.qeSigner.check(a, d.rootCRL, d.qeIdentity.document, "ENCLAVE_IDENTITY_INVALID_SIGNATURE", "QE identity"); err != nil {
+	if err = d.qeSigner.check(a, d.rootCRL, d.qeDocument, "ENCLAVE_IDENTITY_INVALID_SIGNATURE", "QE identity"); err != nil {
 		return err
 	}
-	if err := d.tcbInfo.validity.check(a, "TCB_INFO_EXPIRED", "TCB info"); err != nil {
+	if d.tcbInfo, err = d.tcbDocument.tcbInfo(); err != nil {
+		return err
+	}
+	if d.qeIdentity, err = d.qeDocument.qeIdentity(); err != nil {
+		return err
+	}
+	if err = d.tcbInfo.validity.check(a, "TCB_INFO_EXPIRED", "TCB info"); err != nil {
 		return err
 	}
 	return d.qeIdentity.validity.check(a, "ENCLAVE_IDENTITY_EXPIRED", "QE identity")

@@ -1,0 +1,57 @@
+package attest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Dir is a folder with the collateral of one kind of platform: tcb_info.json,
+// qe_identity.json, tcb_signing_chain.pem, root_ca_crl.der and pck_crl.der.
+// Each has at most 1 MiB.
+type Dir string
+
+// Collateral reads the folder, whatever the subject.
+func (d Dir) Collateral(context.Context, Subject) (*Collateral, error) {
+	var c Collateral
+	for name, content := range map[string][]*[]byte{
+		"tcb_info.json":         {&c.TCBInfo},
+		"qe_identity.json":      {&c.QEIdentity},
+		"tcb_signing_chain.pem": {&c.TCBInfoChain, &c.QEIdentityChain},
+		"root_ca_crl.der":       {&c.RootCRL},
+		"pck_crl.der":           {&c.PCKCRL},
+	} {
+		b, err := d.read(name)
+		if err != nil {
+			return nil, fmt.Errorf("attest: %w: %w", ErrCollateral, err)
+		}
+		for _, p := range content {
+			*p = b
+		}
+	}
+	return &c, nil
+}
+
+// read is bounded because the folder may be the host's, and its files endless.
+func (d Dir) read(name string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(string(d), name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readBounded(f, f.Name())
+}
+
+// readBounded reads one document.
+func readBounded(r io.Reader, name string) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxCollateralSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(b) > maxCollateralSize {
+		return nil, fmt.Errorf("%s has more than %d bytes", name, maxCollateralSize)
+	}
+	return b, nil
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"io"
+)
+
+// inspect decodes a quote and, given collateral, says whether it is authentic.
+func inspect(args []string, stdout, stderr io.Writer) int {
+	e, err := parseEvidence(flag.NewFlagSet("inspect", flag.ContinueOnError), args, stderr)
+	if err != nil {
+		return fail(stderr, err)
+	}
+	v, err := decoded(e.quote)
+	if err == nil && e.verifier.Collateral != nil {
+		err = e.authenticate(v)
+	}
+	if unreadable(err) {
+		return fail(stderr, err)
+	}
+	v.print(stdout, e.json)
+	return status(err)
+}
+
+func (e *evidence) authenticate(v *verdict) error {
+	r, err := e.verifier.Authenticate(context.Background(), e.quote)
+	if err != nil {
+		v.Error = err.Error()
+		return err
+	}
+	v.authentic(r)
+	return nil
+}
+
+func status(err error) int {
+	if err != nil {
+		return exitNo
+	}
+	return exitYes
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"strconv"
+
+	"github.com/cleave-sdk/cleave/attest"
+)
+
+// verify says whether a quote is authentic and of an enclave that a policy
+// trusts.
+func verify(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
+	var p policyFlags
+	p.register(flags)
+	e, err := parseEvidence(flags, args, stderr)
+	if err != nil {
+		return fail(stderr, err)
+	}
+	if e.verifier.Policy, err = p.policy(); err != nil {
+		return fail(stderr, err)
+	}
+	v, err := decoded(e.quote)
+	if err == nil {
+		err = e.appraise(v)
+	}
+	if unreadable(err) {
+		return fail(stderr, err)
+	}
+	v.trust(err)
+	v.print(stdout, e.json)
+	return status(err)
+}
+
+// appraise authenticates and applies the policy.
+func (e *evidence) appraise(v *verdict) error {
+	r, err := e.verifier.Authenticate(context.Background(), e.quote)
+	if err != nil {
+		return err
+	}
+	v.authentic(r)
+	return e.verifier.Policy.Check(r)
+}
+
+// policyFlags are the three ways to name whom to trust.
+type policyFlags struct {
+	file, measurement, signer, product, minSVN string
+}
+
+func (p *policyFlags) register(flags *flag.FlagSet) {
+	flags.StringVar(&p.file, "policy", "", "trust what the policy in this JSON `FILE` trusts")
+	flags.StringVar(&p.measurement, "measurement", "", "trust the one build with this measurement, in `HEX`")
+	flags.StringVar(&p.signer, "signer", "", "trust what this signer, in `HEX`, has signed as -product with -min-svn")
+	flags.StringVar(&p.product, "product", "", "the product id `N` that goes with -signer")
+	flags.StringVar(&p.minSVN, "min-svn", "", "the least security version `N` that goes with -signer")
+}
+
+func (p *policyFlags) policy() (attest.Policy, error) {
+	switch {
+	case p.file != "" && p.measurement == "" && p.withoutSigner():
+		return readPolicy(p.file)
+	case p.measurement != "" && p.file == "" && p.withoutSigner():
+		m, err := attest.ParseMeasurement(p.measurement)
+		return attest.Policy{Builds: []attest.Measurement{m}}, err
+	case p.signer != "" && p.product != "" && p.minSVN != "" && p.file == "" && p.measurement == "":
+		return p.signedBy()
+	}
+	return attest.Policy{}, errors.New("say whom to trust, in one way: -policy FILE, or -measurement HEX, or -signer HEX -product N -min-svn N")
+}
+
+func (p *policyFlags) withoutSigner() bool { return p.signer+p.product+p.minSVN == "" }
+
+func (p *policyFlags) signedBy() (attest.Policy, error) {
+	signer, err := attest.ParseSigner(p.signer)
+	product, productErr := number("-product", p.product)
+	minSVN, svnErr := number("-min-svn", p.minSVN)
+	return attest.Policy{Products: []attest.Product{attest.SignedBy(signer, product, minSVN)}},
+		errors.Join(err, productErr, svnErr)
+}
+
+func number(name, s string) (uint16, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("%s %q is not a number from 0 to 65535", name, s)
+	}
+	return uint16(n), nil
+}
+
+func readPolicy(name string) (p attest.Policy, err error) {
+	b, err := readFile(name)
+	if err != nil {
+		return p, err
+	}
+	if err := p.UnmarshalJSON(b); err != nil {
+		return p, fmt.Errorf("%s: %w", name, err)
+	}
+	return p, nil
+}
+
+// unreadable tells input that could not be read from a verdict.
+func unreadable(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
+}
