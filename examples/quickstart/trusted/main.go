@@ -1,0 +1,57 @@
+// Command trusted is the trusted half of the quickstart: a service that signs
+// messages with a secret that its owner has given it and that nobody else,
+// its host included, can have.
+//
+//	PUT  /secret   the owner gives the secret, once
+//	POST /sign     anybody has a message signed: HMAC-SHA-256, in hexadecimal
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/cleave-sdk/cleave/enclave"
+	"github.com/cleave-sdk/cleave/examples/quickstart/calls"
+	"github.com/cleave-sdk/cleave/ocall"
+	"github.com/cleave-sdk/cleave/sealing"
+)
+
+func main() {
+	if err := run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "trusted half:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	p, err := enclave.Open()
+	if err != nil {
+		return err
+	}
+	conn, err := ocall.Dial(ctx, calls.Service)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	v, err := openVault(ctx, conn, sealing.New(p, sealing.ToSigner))
+	if err != nil {
+		return err
+	}
+	creds, err := enclave.NewCredentials(ctx, p)
+	if err != nil {
+		return err
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", creds.ServerTLS())
+	if err != nil {
+		return err
+	}
+	if _, err := calls.Ready.Call(ctx, conn, l.Addr().String()); err != nil {
+		return err
+	}
+	server := http.Server{Handler: v.routes(), ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
+	return server.Serve(l)
+}

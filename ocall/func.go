@@ -1,0 +1,184 @@
+package ocall
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Func is a call the trusted half makes and the host half handles. It is
+// declared once, as a package variable that both import, and never changed.
+// Func values are safe for concurrent use.
+type Func[Req, Resp any] struct {
+	// Name is 1 to 64 letters, digits, '.', '_', '-' and '/'.
+	Name string
+
+	// Check says whether the host may answer req with resp. It runs in the trusted
+	// half before Call returns resp, and should refuse whatever the caller could
+	// not bear: lengths, offsets, order, counts. A response that comes with a MAC
+	// or seal is better opened than checked.
+	//
+	// Required. Where anything may be answered, write Unchecked.
+	Check func(req Req, resp Resp) error
+
+	// MaxRequest and MaxResponse bound the encoded request and response, in bytes.
+	// If zero, 64 KiB; at most 64 MiB.
+	MaxRequest, MaxResponse int
+
+	// Timeout bounds a call, waiting for its turn included; a context that ends
+	// earlier wins. If zero, 30 seconds. The host is not told.
+	Timeout time.Duration
+}
+
+// Unchecked is the Check of a call whose caller takes any response for what it
+// is: bytes from an attacker.
+func Unchecked[Req, Resp any](Req, Resp) error { return nil }
+
+// Call asks the host. It returns as soon as ctx ends, whatever the host does.
+// If the error is not nil, the response is the zero value.
+//
+// An answer that is no Resp, or that Check refuses (or panics on), fails this
+// call with ErrViolation and leaves the connection usable; bytes that are no
+// answer at all fail every call of the connection.
+//
+// The service c was dialled with must hold f; its limits are used.
+func (f Func[Req, Resp]) Call(ctx context.Context, c *Conn, req Req) (Resp, error) {
+	resp, err := f.call(ctx, c, req)
+	if err != nil {
+		var zero Resp
+		return zero, door(f.Name, err)
+	}
+	return resp, nil
+}
+
+func (f Func[Req, Resp]) call(ctx context.Context, c *Conn, req Req) (resp Resp, err error) {
+	check := f.check()
+	m := c.methods[f.Name]
+	p, ok := planOf[Req, Resp](m)
+	if !ok || m.maxRequest != limit(f.MaxRequest) || m.maxResponse != limit(f.MaxResponse) {
+		return resp, fmt.Errorf("%w: not in the service that was dialled", ErrMismatch)
+	}
+	k := c.begin()
+	defer c.end(k)
+	if err := p.request.encode(&k.frame, req); err != nil {
+		return resp, err
+	}
+	body, err := c.roundTrip(ctx, m, k, f.timeout())
+	if err != nil {
+		return resp, err
+	}
+	return accept(p.response, check, req, body)
+}
+
+// accept is the last gate. Whatever panics in it does so over the host's bytes.
+func accept[Req, Resp any](response codec[Resp], check func(Req, Resp) error, req Req, body []byte) (resp Resp, err error) {
+	defer func() {
+		if recover() != nil {
+			err = violation("its answer made the check panic")
+		}
+	}()
+	if resp, err = response.decode(body); err != nil {
+		return resp, violation("its answer is no response: %.128q", err.Error()) // may quote the host
+	}
+	if err = check(req, resp); err != nil {
+		return resp, violation("its answer was refused: %w", err)
+	}
+	return resp, nil
+}
+
+// Handle has the host half answer f with h, whose ctx ends when the trusted
+// half gave up or Serve ends. The text of its error, cut at 1024 bytes, is sent
+// to the trusted half. A panic in it is logged and answered "internal error".
+//
+// Handle panics if mux handles a call of that name already.
+func (f Func[Req, Resp]) Handle(mux *Mux, h func(ctx context.Context, req Req) (Resp, error)) {
+	m := f.assemble()
+	if h == nil {
+		refuse(f.Name, "handler is nil")
+	}
+	p, _ := planOf[Req, Resp](m)
+	mux.add(m, func(ctx context.Context, body []byte, frame *bytes.Buffer) error {
+		req, err := p.request.decode(body)
+		if err != nil {
+			return fmt.Errorf("no request: %w", err)
+		}
+		resp, err := h(ctx, req)
+		if err != nil {
+			return err
+		}
+		return p.response.encode(frame, resp)
+	})
+}
+
+// plan is what Call and Handle keep of the walk over a Func's types.
+type plan[Req, Resp any] struct {
+	request  codec[Req]
+	response codec[Resp]
+}
+
+func planOf[Req, Resp any](m *method) (*plan[Req, Resp], bool) {
+	if m == nil {
+		return nil, false
+	}
+	p, ok := m.plan.(*plan[Req, Resp])
+	return p, ok
+}
+
+func (f Func[Req, Resp]) assemble() *method {
+	f.validate()
+	p := new(plan[Req, Resp])
+	var request, response string
+	p.request, request = newCodec[Req](f.Name + ": request")
+	p.response, response = newCodec[Resp](f.Name + ": response")
+	m := &method{name: f.Name, maxRequest: limit(f.MaxRequest), maxResponse: limit(f.MaxResponse), plan: p}
+	m.line = fmt.Sprintf("%s(%s max=%d) %s max=%d", m.name, request, m.maxRequest, response, m.maxResponse)
+	return m
+}
+
+func (f Func[Req, Resp]) validate() {
+	if !validName(f.Name) {
+		refuse(strconv.Quote(f.Name), "no name of a call: 1 to 64 letters, digits, '.', '_', '-' and '/'")
+	}
+	f.check()
+	for _, n := range []int{f.MaxRequest, f.MaxResponse} {
+		if n < 0 || n > maxBody {
+			refuse(f.Name, "limits are 0 to 64 MiB")
+		}
+	}
+	if f.Timeout < 0 {
+		refuse(f.Name, "Timeout is negative")
+	}
+}
+
+func (f Func[Req, Resp]) check() func(Req, Resp) error {
+	if f.Check == nil {
+		refuse(f.Name, "Check is nil: say what the host may answer, or ocall.Unchecked")
+	}
+	return f.Check
+}
+
+func (f Func[Req, Resp]) timeout() time.Duration {
+	if f.Timeout == 0 {
+		return defaultTimeout
+	}
+	return f.Timeout
+}
+
+func limit(n int) uint32 {
+	if n == 0 {
+		return defaultBody
+	}
+	return uint32(n)
+}
+
+func validName(name string) bool {
+	return name != "" && len(name) <= maxName && strings.IndexFunc(name, oddInName) < 0
+}
+
+func oddInName(r rune) bool {
+	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	return !letter && !strings.ContainsRune("._-/", r)
+}
