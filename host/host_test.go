@@ -12,10 +12,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cleave-sdk/cleave/attest"
 	"github.com/cleave-sdk/cleave/host"
+	"github.com/cleave-sdk/cleave/internal/manifest"
 	"github.com/cleave-sdk/cleave/internal/sim"
 )
 
@@ -42,7 +44,35 @@ func stage(t *testing.T, program string, change ...func(map[string]any)) (config
 	if err := os.WriteFile(config, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	sign(t, config)
 	return config
+}
+
+// key is made once for all tests: that takes seconds.
+var key struct {
+	sync.Once
+	pem []byte
+	err error
+}
+
+// sign puts the key where the manifest has it.
+func sign(t *testing.T, config string) {
+	t.Helper()
+	m, err := manifest.Load(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.Do(func() {
+		if _, key.err = m.Signer(); key.err == nil {
+			key.pem, key.err = os.ReadFile(m.KeyFile())
+		}
+	})
+	if key.err != nil {
+		t.Fatal(key.err)
+	}
+	if err := os.WriteFile(m.KeyFile(), key.pem, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestRawCalls(t *testing.T) {
