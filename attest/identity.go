@@ -21,7 +21,8 @@ type Measurement [32]byte
 // ParseMeasurement reads 64 hexadecimal digits.
 func ParseMeasurement(s string) (Measurement, error) {
 	var m Measurement
-	return m, m.UnmarshalText([]byte(s))
+	err := m.UnmarshalText([]byte(s))
+	return m, err
 }
 
 // String returns 64 hexadecimal digits.
@@ -42,7 +43,8 @@ type Signer [32]byte
 // ParseSigner reads 64 hexadecimal digits.
 func ParseSigner(s string) (Signer, error) {
 	var id Signer
-	return id, id.UnmarshalText([]byte(s))
+	err := id.UnmarshalText([]byte(s))
+	return id, err
 }
 
 // String returns 64 hexadecimal digits.

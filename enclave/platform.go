@@ -27,6 +27,7 @@ const openTimeout = 30 * time.Second
 type Platform struct {
 	platform platform.Platform
 	identity attest.Identity
+	target   sgx.TargetInfo
 }
 
 var _ sealing.Keys = (*Platform)(nil)
@@ -55,7 +56,7 @@ func New(p platform.Platform) (*Platform, error) {
 	if err != nil {
 		return nil, fmt.Errorf("enclave: asking %s for the enclave's identity: %w", p.Name(), err)
 	}
-	return &Platform{platform: p, identity: identify(&report.Body)}, nil
+	return &Platform{platform: p, identity: identify(&report.Body), target: report.Body.Target()}, nil
 }
 
 // Identity is who this enclave is, as policies of package attest ask for it.
@@ -64,7 +65,7 @@ func (p *Platform) Identity() attest.Identity { return p.identity }
 // Level is the security versions that sealing keys depend on, for package
 // sealing.
 func (p *Platform) Level() sealing.Level {
-	if p.platform == nil {
+	if p == nil || p.platform == nil {
 		return sealing.Level{}
 	}
 	return p.platform.Level()
@@ -73,7 +74,7 @@ func (p *Platform) Level() sealing.Level {
 // SealingKey is a key only this enclave or its signer's can have, for package
 // sealing. Programs use a [sealing.Sealer].
 func (p *Platform) SealingKey(r sealing.KeyRequest) ([16]byte, error) {
-	if p.platform == nil {
+	if p == nil || p.platform == nil {
 		return [16]byte{}, ErrOutside
 	}
 	return p.platform.SealingKey(r)

@@ -54,7 +54,7 @@ func TestAnswersAreZeroWithAnError(t *testing.T) {
 		text string
 	}{
 		"a":                 {},
-		"b":                 {is: lies, text: "ocall: stat: the other half misbehaved: its answer was refused: not what was asked for"},
+		"b":                 {is: lies, text: "ocall: stat: the other half misbehaved: its answer was refused: \"not what was asked for\""},
 		"panic":             {is: ocall.ErrViolation},
 		"no":                {said: true, text: `ocall: stat: the host said "line\nbreak \x1b[31mxx`},
 		"panic in the host": {said: true, text: `ocall: stat: the host said "internal error"`},

@@ -111,8 +111,8 @@ func (c *cborCodec[T]) encode(frame *bytes.Buffer, v T) error {
 }
 
 // decode reads body three times over, all in private memory: its shape, so that
-// a count or a null costs no more memory than the bytes that claim it; its
-// value; and the value's own encoding, which must be body.
+// no count costs memory before the elements it claims have come, and no null a
+// whole zero value; its value; and the value's own encoding, which must be body.
 func (c *cborCodec[T]) decode(body []byte) (v T, err error) {
 	if !c.shape.check(body) {
 		return v, errShape

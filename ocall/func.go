@@ -25,7 +25,9 @@ type Func[Req, Resp any] struct {
 	Check func(req Req, resp Resp) error
 
 	// MaxRequest and MaxResponse bound the encoded request and response, in bytes.
-	// If zero, 64 KiB; at most 64 MiB.
+	// If zero, 64 KiB; at most 64 MiB. A response of []byte takes its size; in
+	// other types the host can make each byte cost some sixty of memory, by
+	// lists of empty maps for instance, so keep their limits small.
 	MaxRequest, MaxResponse int
 
 	// Timeout bounds a call, waiting for its turn included; a context that ends
@@ -84,10 +86,16 @@ func accept[Req, Resp any](response codec[Resp], check func(Req, Resp) error, re
 		return resp, violation("its answer is no response: %.128q", err.Error()) // may quote the host
 	}
 	if err = check(req, resp); err != nil {
-		return resp, violation("its answer was refused: %w", err)
+		return resp, violation("its answer was refused: %w", refused{err})
 	}
 	return resp, nil
 }
+
+// refused is what Check says, which may quote the host.
+type refused struct{ error }
+
+func (r refused) Error() string { return fmt.Sprintf("%.256q", r.error.Error()) }
+func (r refused) Unwrap() error { return r.error }
 
 // Handle has the host half answer f with h, whose ctx ends when the trusted
 // half gave up or Serve ends. The text of its error, cut at 1024 bytes, is sent

@@ -28,6 +28,7 @@ type (
 	embedding struct{ Entry }
 	half      struct{ N int }
 	appender  struct{ N int }
+	envelope  struct{ k *map[string][]wrapped }
 	oddByte   byte
 	text      [4]byte
 )
@@ -36,13 +37,15 @@ func (*key) NoOcall()                                {}
 func (half) MarshalBinary() ([]byte, error)          { return nil, nil }
 func (appender) AppendBinary([]byte) ([]byte, error) { return nil, nil }
 func (*appender) UnmarshalBinary([]byte) error       { return nil }
+func (envelope) AppendBinary([]byte) ([]byte, error) { return nil, nil }
+func (*envelope) UnmarshalBinary([]byte) error       { return nil }
 func (oddByte) MarshalBinary() ([]byte, error)       { return nil, nil }
 func (oddByte) AppendBinary([]byte) ([]byte, error)  { return nil, nil }
 func (*oddByte) UnmarshalBinary([]byte) error        { return nil }
 func (text) MarshalText() ([]byte, error)            { return nil, nil }
 
 // The fields exist to be refused.
-var _ = []any{meta{fn: nil}.fn == nil, hidden{n: 0}.n}
+var _ = []any{meta{fn: nil}.fn == nil, hidden{n: 0}.n, envelope{k: nil}.k}
 
 // panics returns what f panics with.
 func panics(f func()) (text string) {
@@ -85,6 +88,7 @@ func TestRefusedTypes(t *testing.T) {
 		"toarray":            {refusal[toArray](), "request._: fields with tag options"},
 		"secret":             {refusal[key](), "request: secrets cannot cross"},
 		"secret inside":      {refusal[map[string][]wrapped](), "request[][].K: secrets cannot cross"},
+		"secret in a binary": {refusal[envelope](), "request: secrets cannot cross"},
 		"secret optional":    {refusal[struct{ K *key }](), "request.K: secrets cannot cross"},
 		"omitempty":          {refusal[omitting](), "request.N: fields with tag options"},
 		"one name twice":     {refusal[twice](), "request: two fields of one name"},

@@ -14,7 +14,8 @@ import (
 )
 
 // A Secret type never crosses: a service that has one anywhere in a request or
-// response panics when it is assembled. The method is not called.
+// response panics when it is assembled, be it inside a type that encodes itself.
+// The method is not called.
 type Secret interface{ NoOcall() }
 
 // walker makes the shape of a type, or panics naming the path to what in it
@@ -184,8 +185,36 @@ func (w walker) binary(t reflect.Type, path string) *shape {
 	if !has[encoding.BinaryAppender](t) || !has[encoding.BinaryUnmarshaler](t) || !w.whole && !has[encoding.BinaryMarshaler](t) {
 		refuse(path, "types that encode themselves need AppendBinary, MarshalBinary and UnmarshalBinary")
 	}
+	if holdsSecret(t, nil) {
+		refuse(path, "secrets cannot cross")
+	}
 	name, _, _ := strings.Cut(t.Name(), "[")
 	return &shape{kind: binaryKind, text: "binary:" + name}
+}
+
+// holdsSecret looks for a Secret in everything that a t can hold, above apart,
+// unexported fields included. What hides behind an interface it cannot see.
+func holdsSecret(t reflect.Type, above []reflect.Type) bool {
+	if has[Secret](t) {
+		return true
+	}
+	if slices.Contains(above, t) {
+		return false
+	}
+	above = append(slices.Clip(above), t)
+	switch t.Kind() {
+	case reflect.Map:
+		return holdsSecret(t.Key(), above) || holdsSecret(t.Elem(), above)
+	case reflect.Slice, reflect.Array, reflect.Pointer, reflect.Chan:
+		return holdsSecret(t.Elem(), above)
+	case reflect.Struct:
+		for f := range t.Fields() {
+			if holdsSecret(f.Type, above) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func encodesItself(t reflect.Type) bool {

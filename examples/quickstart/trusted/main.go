@@ -1,6 +1,12 @@
 // Command trusted is the trusted half of the quickstart: a service that signs
-// messages with a secret that its owner has given it and that nobody else,
-// its host included, can have.
+// messages with a secret that its owner has given it and that nobody else, its
+// host included, can read.
+//
+// Whoever comes first gives an instance without a secret one. A host can start
+// such an instance whenever it likes, and give it a secret of its own; then the
+// signatures are not the owner's, and whoever knows those sees it. A service
+// whose clients cannot tell has its owner's public key built in, and takes only
+// what that has signed.
 //
 //	PUT  /secret   the owner gives the secret, once
 //	POST /sign     anybody has a message signed: HMAC-SHA-256, in hexadecimal
