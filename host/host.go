@@ -16,6 +16,10 @@ import (
 type Config struct {
 	// File is the enclave.json of the trusted half. Its executable must have
 	// been built, and for SGX been signed by `ego sign`.
+	//
+	// With Simulate, the key it names is made if there is none, with
+	// public.pem beside it, as `ego sign` does. Keep it, and to yourself:
+	// without it nothing sealed to the signer opens again.
 	File string
 	// Args are the trusted half's arguments, after its name. It has no reason
 	// to believe them.
@@ -27,7 +31,9 @@ type Config struct {
 	Calls   *ocall.Mux
 
 	// Simulate runs the trusted half without SGX and without its protection.
-	// A line on Stderr says so.
+	// A line on Stderr says so, and what of enclave.json the simulator does
+	// not reproduce: files and mounts are measured, but the trusted half sees
+	// the host's own file system.
 	Simulate bool
 	// State is the directory of the simulated machine, made if it does not
 	// exist. Data sealed on one machine opens on no other. If empty,
@@ -55,6 +61,10 @@ type process interface {
 // Launch starts the trusted half and serves it until it ends. It is killed
 // when ctx ends; [Instance.Stop] is the gentle way. Whether the trusted half
 // is ready, it says itself: by an ocall, or by serving.
+//
+// The trusted half is in a process group of its own, so that a Ctrl-C reaches
+// the host alone. If the host is killed, a simulated trusted half dies with it;
+// one under EGo goes on until somebody stops it.
 func Launch(ctx context.Context, c Config) (*Instance, error) {
 	inst, err := launch(ctx, c.withDefaults())
 	if err != nil {

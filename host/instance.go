@@ -48,7 +48,8 @@ func (i *Instance) Simulator() *Simulator { return i.simulator }
 
 // Wait waits until the trusted half has ended and everything that served it
 // has been closed. The error is nil if the trusted half exited with status 0,
-// and an [*exec.ExitError] for another status.
+// and an [*exec.ExitError] for another status, or for the signal by which
+// [Instance.Stop] or the end of its context ended it.
 func (i *Instance) Wait() error {
 	<-i.done
 	return i.err

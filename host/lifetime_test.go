@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cleave-sdk/cleave/host"
 	"github.com/cleave-sdk/cleave/ocall"
@@ -165,4 +167,55 @@ func TestRunsUnderEGo(t *testing.T) {
 	if inst.Simulator() != nil {
 		t.Error("there is no simulator under EGo")
 	}
+}
+
+// EGo runs the enclave in a child of its command, which must not outlive it.
+func TestNothingOfEGoIsLeft(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *host.Instance, context.CancelFunc){
+		"stopped":   func(t *testing.T, inst *host.Instance, _ context.CancelFunc) { inst.Stop(t.Context()) },
+		"cancelled": func(t *testing.T, inst *host.Instance, cancel context.CancelFunc) { cancel(); inst.Wait() },
+	} {
+		dir := t.TempDir()
+		ego, pid := filepath.Join(dir, "ego"), filepath.Join(dir, "pid")
+		script := "#!/bin/sh\nsleep 1000 &\necho $! >" + pid + ".part\nmv " + pid + ".part " + pid + "\nwait\n"
+		if err := os.WriteFile(ego, []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		inst, err := host.Launch(ctx, host.Config{File: stage(t, "exit"), EGo: ego})
+		if err != nil {
+			t.Fatal(err)
+		}
+		child := waitForFile(t, pid)
+		end(t, inst, cancel)
+		waitForEnd(t, name, child)
+	}
+}
+
+func waitForFile(t *testing.T, name string) string {
+	t.Helper()
+	for {
+		if b, err := os.ReadFile(name); err == nil {
+			return strings.TrimSpace(string(b))
+		}
+		if err := t.Context().Err(); err != nil {
+			t.Fatal(err)
+		}
+		runtime.Gosched()
+	}
+}
+
+// waitForEnd waits until a process is gone, or is one that nobody has waited
+// for yet: in a container nobody may.
+func waitForEnd(t *testing.T, name, pid string) {
+	t.Helper()
+	for range 1000 {
+		stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%s, but process %s goes on", name, pid)
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -37,9 +39,12 @@ type Simulator struct {
 }
 
 func (i *Instance) simulate(c Config, m *manifest.Manifest, environment []string) error {
-	machine, state, err := openMachine(c.State)
+	machine, state, err := openMachine(c)
 	if err != nil {
 		return err
+	}
+	if _, err := os.Stat(m.KeyFile()); errors.Is(err, fs.ErrNotExist) {
+		c.Log.Info("host: making a signing key", "file", m.KeyFile())
 	}
 	id, err := identify(m)
 	if err != nil {
@@ -55,7 +60,7 @@ func (i *Instance) simulate(c Config, m *manifest.Manifest, environment []string
 		Identity:      attestIdentity(id),
 		State:         state,
 	}
-	fmt.Fprintf(c.Stderr, "cleave: *** SIMULATION, NOT SGX *** %s has no protection: this host can read its memory and open its secrets.\n", m.Exe)
+	announce(c.Stderr, m)
 	runtime := ert.New(machine.Enclave(id), machine)
 	child, err := door.Start(i.ctx, door.Config{
 		Path:    m.Executable(),
@@ -72,24 +77,42 @@ func (i *Instance) simulate(c Config, m *manifest.Manifest, environment []string
 	return nil
 }
 
-// openMachine opens the machine in dir, or the user's own.
-func openMachine(dir string) (*sim.Machine, string, error) {
+// announce says what nobody may overlook.
+func announce(stderr io.Writer, m *manifest.Manifest) {
+	fmt.Fprintf(stderr, "cleave: *** SIMULATION, NOT SGX *** %s has no protection: this host can read its memory and open its secrets.\n", m.Exe)
+	if len(m.Files)+len(m.Mounts) > 0 {
+		fmt.Fprintf(stderr, "cleave: *** SIMULATION *** files and mounts of enclave.json are measured but not provided: %s sees the host's own file system.\n", m.Exe)
+	}
+}
+
+// openMachine opens the machine in c.State, or the user's own, or makes one.
+func openMachine(c Config) (*sim.Machine, string, error) {
+	dir, err := c.state()
+	if err != nil {
+		return nil, "", fmt.Errorf("no place for the simulated machine: %w; name one in Config.State", err)
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		c.Log.Info("host: making a simulated machine, on which nothing opens that another has sealed", "dir", dir)
+	}
+	machine, err := sim.Open(dir)
+	return machine, dir, err
+}
+
+// state is where the machine is. The directories above it are there.
+func (c Config) state() (string, error) {
+	dir := c.State
 	if dir == "" {
 		state := os.Getenv("XDG_STATE_HOME")
 		if !filepath.IsAbs(state) {
 			home, err := os.UserHomeDir()
 			if err != nil {
-				return nil, "", fmt.Errorf("no place for the simulated machine: set Config.State: %w", err)
+				return "", err
 			}
 			state = filepath.Join(home, ".local", "state")
 		}
 		dir = filepath.Join(state, "cleave", "simulator")
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return nil, "", err
-	}
-	machine, err := sim.Open(dir)
-	return machine, dir, err
+	return dir, os.MkdirAll(filepath.Dir(dir), 0o700)
 }
 
 // identify says who the trusted half is to the simulated CPU.

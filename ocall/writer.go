@@ -36,7 +36,7 @@ func newWriter(nc net.Conn) *writer {
 		w.raw, _ = sc.SyscallConn()
 	}
 	w.attempt = func(fd uintptr) bool {
-		w.n, w.errno = syscall.Write(int(fd), w.buf)
+		w.n, w.errno = writeNow(fd, w.buf)
 		return true // once: the descriptor does not block
 	}
 	return w

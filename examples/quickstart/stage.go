@@ -49,6 +49,7 @@ func (s stage) build(ctx context.Context, config string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(s.dir, m.Exe), trustedPackage)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Stderr = os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it tidies up
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("building the trusted half: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/cleave-sdk/cleave/attest"
@@ -40,6 +41,9 @@ func (t *tour) play(ctx context.Context) error {
 		fmt.Fprintf(t.out, "\n%d. %s\n", i+1, scene.title)
 		if err := scene.play(ctx); err != nil {
 			t.stop()
+			if ctx.Err() != nil {
+				return errors.New("interrupted")
+			}
 			return fmt.Errorf("step %d: %w", i+1, err)
 		}
 	}
@@ -157,6 +161,10 @@ func (t *tour) refusesToConnect(ctx context.Context, what string, v *attest.Veri
 	_, _, err := newClient(t.running.address, v).sign(ctx, "hello")
 	if !errors.Is(err, want) {
 		return fmt.Errorf("%s: not refused as %q, but: %v", what, want, err)
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err // without the address
 	}
 	t.say(what, "refused: %v", err)
 	return nil

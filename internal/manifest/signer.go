@@ -87,6 +87,9 @@ func parseBlock(block *pem.Block) (*rsa.PrivateKey, error) {
 // makeKey makes a key and puts it at path, unless another process was faster:
 // then it returns the other's.
 func makeKey(path string) (*rsa.PrivateKey, error) {
+	if err := writable(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("there is none at %s, and none can be made: %w", path, err)
+	}
 	key, err := generate()
 	if err != nil {
 		return nil, err
@@ -103,6 +106,15 @@ func makeKey(path string) (*rsa.PrivateKey, error) {
 		return nil, err
 	}
 	return key, nil
+}
+
+// writable tells of a bad place before the seconds that making a key takes.
+func writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".key-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 func placePublic(path string, key *rsa.PublicKey) error {

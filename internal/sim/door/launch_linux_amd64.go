@@ -135,6 +135,6 @@ func command(ctx context.Context, c Config) *exec.Cmd {
 	cmd.Env = append([]string{}, c.Env...) // nil would be the environment of this process
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Dir, c.Stdin, c.Stdout, c.Stderr
 	cmd.WaitDelay = copyDelay
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	return cmd
 }
