@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -125,7 +126,7 @@ func imported(t *testing.T) map[string][]string {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (d.Name() == "testdata" || len(d.Name()) > 1 && d.Name()[0] == '.'):
+		case d.IsDir() && (d.Name() == "testdata" || len(d.Name()) > 1 && d.Name()[0] == '.' || anotherModule(name)):
 			return filepath.SkipDir
 		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil
@@ -142,6 +143,13 @@ func imported(t *testing.T) map[string][]string {
 		t.Fatalf("%d packages: %v", len(all), err)
 	}
 	return all
+}
+
+// anotherModule reports whether a folder has a go.mod of its own, and so may
+// need what this module must not.
+func anotherModule(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "go.mod"))
+	return folder != "." && err == nil
 }
 
 func paths(t *testing.T, specs []*ast.ImportSpec) []string {

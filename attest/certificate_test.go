@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -115,7 +116,7 @@ func forgeries(t *testing.T, m *machine) map[string]struct {
 		"evidence cut off":                 {func(d *draft) { d.make(t); d.extensions = nil; d.evidence = d.evidence[:len(d.evidence)-1] }, attest.ErrMalformed},
 		"evidence of another kind": {func(d *draft) {
 			d.extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 105, 1}, Value: d.machine.quote(t, d.body, d.data)}}
-		}, attest.ErrMalformed},
+		}, attest.ErrUnsupported},
 		"unknown critical extension": {func(d *draft) {
 			d.make(t)
 			d.extensions = append(d.extensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}})
@@ -144,6 +145,8 @@ func TestVerifyCertificate(t *testing.T) {
 			test.change(d)
 			if r, err := v.VerifyCertificate(t.Context(), d.leaf(t)); !errors.Is(err, test.want) || r != nil {
 				t.Errorf("%+v, %v; want %v", r, err, test.want)
+			} else {
+				oneSentence(t, err)
 			}
 		})
 	}
@@ -161,4 +164,14 @@ func TestVerifyCertificate(t *testing.T) {
 		_, err := v.VerifyCertificate(t.Context(), d.leaf(t))
 		check(t, err)
 	})
+}
+
+// A key that fills the certificate would take seconds to check a signature by.
+func TestCostlyKey(t *testing.T) {
+	m := newMachine(t)
+	cert := m.draft(t, "friend").leaf(t)
+	cert.PublicKey = &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 8192), E: 3}
+	if _, err := m.verifier(t, "friend").VerifyCertificate(t.Context(), cert); !errors.Is(err, attest.ErrMalformed) {
+		t.Error(err)
+	}
 }

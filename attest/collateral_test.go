@@ -1,7 +1,6 @@
 package attest_test
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -57,28 +56,5 @@ func TestDir(t *testing.T) {
 	}
 	if c, err := attest.Dir("").Collateral(t.Context(), attest.Subject{}); err == nil || c != nil {
 		t.Errorf("no folder: %v, %v", c, err)
-	}
-}
-
-func TestCollateralJSON(t *testing.T) {
-	m := newMachine(t)
-	want := m.collateral(t)
-	b, err := json.Marshal(want)
-	check(t, err)
-	got := new(attest.Collateral)
-	unmarshal(t, b, got)
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%s is read as %+v", b, got)
-	}
-	var names map[string]string
-	unmarshal(t, b, &names)
-	for _, name := range []string{"tcbInfo", "tcbInfoChain", "qeIdentity", "qeIdentityChain", "rootCRL", "pckCRL"} {
-		if names[name] == "" {
-			t.Errorf("no %q in %s", name, b)
-		}
-		delete(names, name)
-	}
-	if len(names) != 0 {
-		t.Errorf("also has %v", names)
 	}
 }

@@ -2,8 +2,8 @@ package attest
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 )
@@ -34,9 +34,10 @@ func (d Dir) Collateral(context.Context, Subject) (*Collateral, error) {
 	return &c, nil
 }
 
-// read is bounded because the folder may be the host's, and its files endless.
+// read is bounded because the folder may be the host's, and its files endless
+// or pipes.
 func (d Dir) read(name string) ([]byte, error) {
-	f, err := os.Open(filepath.Join(string(d), name))
+	f, err := openRegular(filepath.Join(string(d), name))
 	if err != nil {
 		return nil, err
 	}
@@ -44,14 +45,15 @@ func (d Dir) read(name string) ([]byte, error) {
 	return readBounded(f, f.Name())
 }
 
-// readBounded reads one document.
-func readBounded(r io.Reader, name string) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxCollateralSize+1))
+// openRegular opens a regular file, or what a link to one leads to.
+func openRegular(name string) (*os.File, error) {
+	f, err := openFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
-	if len(b) > maxCollateralSize {
-		return nil, fmt.Errorf("%s has more than %d bytes", name, maxCollateralSize)
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, errors.Join(err, fmt.Errorf("%s is no regular file", name))
 	}
-	return b, nil
+	return f, nil
 }

@@ -16,8 +16,36 @@
 // Policy accepts nobody.
 //
 // The package is pure Go, needs no SGX hardware and builds for every platform.
-// It verifies SGX quotes of version 3 that bring their certificate chain, and
-// refuses everything else.
+// It verifies SGX quotes of versions 3, 4 and 5, bare, in Open Enclave's reports
+// and evidence, and in certificates. Those of TDX trust domains it can
+// authenticate too, by [Verifier.AuthenticateTD]; where enclaves are asked for,
+// they are refused. Errors are of five kinds, one for each thing that can be
+// done about them: see [ErrMalformed].
+//
+// # Policies
+//
+// A policy names builds, by measurement, or products, by signer, product and
+// least security version. Then it asks for what else must hold: a TCB status,
+// advisories that may or must not apply, a least evaluation number and TCB date,
+// lists of platforms and machines, attributes, the fields of KSS. Each rule that
+// is not satisfied is a [*PolicyError] with what was found and what was wanted.
+//
+// Policies are kept in files: [ParsePolicy] reads strict JSON in which whole
+// lines may be comments, and `cleave policy init` begins one from a quote, a
+// certificate or a running service.
+//
+// # Time
+//
+// Certificates, revocation lists and judgements are valid from one day to
+// another, and a verdict no longer than they: see [Report.Expires]. Inside an
+// enclave the clock is the host's, and so is the choice of which collateral
+// arrives. A Verifier therefore never goes back within its life: once something
+// has verified at a time, nothing is judged at an earlier one, and once a judgement
+// of a kind of platform has been used, no older one is. Keep one Verifier for a
+// program's whole run; to judge evidence as of several moments in the past, make
+// one for each. What no Verifier can know is what came before it: after a
+// restart the host may begin with the time and the collateral of years ago.
+// [Policy.MinEvaluation] is measured with the enclave, and draws that line.
 //
 // # What a verdict means, and what not
 //
@@ -27,5 +55,6 @@
 // its host started it: any host can run your genuine enclave. Tell instances
 // apart by measured configuration, by a secret an owner gave to one of them
 // over an attested channel, or by a CA that signed the same key. Whoever can
-// extract a CPU's keys by physical means can forge evidence of that CPU.
+// extract a CPU's keys by physical means can forge evidence of that CPU: lists
+// of one's own machines, [Policy.AllowPPIDs], are the defence there is.
 package attest

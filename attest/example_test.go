@@ -1,11 +1,14 @@
 package attest_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/cleave-sdk/cleave/attest"
 )
@@ -71,8 +74,54 @@ func ExampleParseMeasurement() {
 func ExamplePolicy_Check() {
 	var p attest.Policy
 	err := p.Check(&attest.Report{TCB: attest.TCB{Status: attest.UpToDate}})
-	_, wanted, _ := strings.Cut(err.Error(), ", wanted ")
-	fmt.Println(wanted)
+	var refused *attest.PolicyError
+	if errors.As(err, &refused) {
+		fmt.Println(refused.Rule)
+		fmt.Println("wanted", refused.Wanted)
+	}
 	// Output:
-	// nothing: the policy names no enclave, so it trusts none
+	// builds, products
+	// wanted nothing: the policy names no enclave, so it trusts none
+}
+
+// A policy file with comments, as `cleave policy init` writes it, for a service
+// whose evidence is verified where the time is the host's.
+func ExampleParsePolicy() {
+	p, err := attest.ParsePolicy([]byte(`
+		// Version 2 of our vault, or any later one.
+		{
+			"products": [{"signer": "ca9ad7331448980aa28890ce73e433638377f179ab4456b2fe237193193a8d0a", "product": 1, "minSVN": 2}],
+			// What Intel knew in 2024, at least.
+			"minEvaluation": 17,
+			"minTCBDate": "2024-03-13",
+			"grace": "24h"
+		}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(p.Products[0])
+	fmt.Println(p.MinEvaluation, p.MinTCBDate.Format(time.DateOnly), p.Grace)
+
+	_, err = attest.ParsePolicy([]byte(`{"products": [{"signer": "ca9a", "product": 1, "minSVN": 2}]}`))
+	fmt.Println(err)
+	// Output:
+	// signer ca9ad7331448980aa28890ce73e433638377f179ab4456b2fe237193193a8d0a product 1 SVN 2 or later
+	// 17 2024-03-13 24h0m0s
+	// attest: policy: products[0].signer: a signer is 64 hexadecimal digits, not 4 characters
+}
+
+// What a caller does about an error depends on its kind alone.
+func Example_errors() {
+	v := &attest.Verifier{}
+	_, err := v.Verify(context.Background(), []byte("not a quote"), attest.ReportData("example.org/enrol v1", nil))
+	switch {
+	case errors.Is(err, attest.ErrCollateral):
+		fmt.Println("try again later, or another source")
+	case errors.Is(err, attest.ErrPolicy):
+		fmt.Println("a genuine enclave, but not one of ours")
+	default:
+		fmt.Println("do not talk to it:", err)
+	}
+	// Output:
+	// do not talk to it: attest: malformed evidence: 11 bytes are too few for a quote; have it sent again, whole (UNSUPPORTED_QUOTE_FORMAT)
 }

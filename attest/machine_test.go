@@ -69,7 +69,31 @@ func enclave(name string) sgx.ReportBody {
 func (m *machine) quote(t testing.TB, body sgx.ReportBody, data [64]byte) []byte {
 	t.Helper()
 	body.ReportData = data
-	q := issue.NewQuote(&body, &m.qe, m.authority.PCKChain(m.pck)...)
+	return m.sign(t, issue.NewQuote(&body, &m.qe, m.authority.PCKChain(m.pck)...))
+}
+
+// tdQuote has the machine quote a trust domain.
+func (m *machine) tdQuote(t testing.TB, data [64]byte) []byte {
+	t.Helper()
+	td := trustDomain
+	td.ReportData = data
+	return m.sign(t, issue.NewTDQuote(&td, &m.qe, m.authority.PCKChain(m.pck)...))
+}
+
+var trustDomain = issue.TD{TCBSVN: [16]byte{5, 1, 2}, MRTD: [48]byte{0x7D}}
+
+// tdCollateral is for trust domains.
+func (m *machine) tdCollateral(t testing.TB) *attest.Collateral {
+	t.Helper()
+	c := m.collateral(t)
+	valid := issue.Days(m.now.AddDate(0, 0, -10), 30)
+	c.TCBInfo = must(issue.NewTDXInfo(&m.platform, &trustDomain, valid).Sign(m.authority.TCBSigning))(t)
+	c.QEIdentity = must(issue.NewTDQEIdentity(&m.qe, valid).Sign(m.authority.TCBSigning))(t)
+	return c
+}
+
+func (m *machine) sign(t testing.TB, q *issue.Quote) []byte {
+	t.Helper()
 	check(t, q.BindKey(&m.key.PublicKey))
 	check(t, q.SignQEReport(m.pck.Key))
 	check(t, q.Sign(m.key))

@@ -3,13 +3,10 @@ package attest
 import (
 	"context"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
-	"time"
 )
 
 // Intel's provisioning certification service (PCS), version 4.
@@ -18,44 +15,85 @@ const (
 	intelRootCRL = "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"
 )
 
-// maxCollateralSize bounds one document. Intel's have up to 40 kilobytes.
-const maxCollateralSize = 1 << 20
-
 // PCS is a service with the paths of Intel's provisioning certification
-// service: Intel's own, a caching one (PCCS), or a simulator's.
+// service: Intel's own, a caching one (PCCS), or a simulator's. The zero PCS is
+// Intel's. It is not changed by use and safe for concurrent use.
+//
+// Nothing is remembered: put a [Cache] before it.
 type PCS struct {
 	// URL ends in the version, such as https://…/sgx/certification/v4. If
-	// empty, Intel's.
+	// empty, Intel's. What concerns TDX is asked for below /tdx/ instead.
 	URL string
 	// RootCRL is the URL of the root's revocation list. If empty, "rootcacrl"
 	// below URL, or, for Intel's own service, which does not have that, Intel's.
 	RootCRL string
-	// Client makes the requests. If nil, one that gives up after 30 seconds
-	// and follows no redirects.
+	// Update chooses between Intel's judgements. If empty, the service does:
+	// Intel's own gives the standard ones.
+	Update Update
+	// Retries is how often a request is made again that failed in a way that
+	// may pass: no connection, no answer in 20 seconds, status 429 or 5xx. If
+	// 0, three times; if negative, never. Between tries it waits up to 0.25,
+	// 0.5, 1… 10 seconds, or as long as the service asks, up to 30 seconds.
+	Retries int
+	// Client makes the requests. If nil, [http.DefaultTransport] does. A client
+	// without a CheckRedirect follows no redirects.
 	Client *http.Client
+}
+
+// Update says which of Intel's judgements are wanted after a TCB recovery.
+type Update string
+
+const (
+	// EarlyUpdate judges by the newest weaknesses as soon as they are public.
+	EarlyUpdate Update = "early"
+	// StandardUpdate gives operators time to update their machines first,
+	// usually some months.
+	StandardUpdate Update = "standard"
+)
+
+// AzureTHIM returns Azure's Trusted Hardware Identity Management, which answers
+// from everywhere. What it has can be past its next update, and is then refused
+// like any other that has expired: ask Intel's.
+func AzureTHIM() *PCS {
+	return &PCS{URL: "https://global.acccache.azure.net/sgx/certification/v4"}
+}
+
+// AlibabaPCCS returns Alibaba Cloud's service of a region such as cn-hangzhou.
+func AlibabaPCCS(region string) (*PCS, error) { return alibaba("sgx-dcap-server", region) }
+
+// AlibabaVPCPCCS returns Alibaba Cloud's service of a region as it is reached
+// from within its virtual private clouds.
+func AlibabaVPCPCCS(region string) (*PCS, error) { return alibaba("sgx-dcap-server-vpc", region) }
+
+func alibaba(service, region string) (*PCS, error) {
+	if region == "" || strings.Trim(region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return nil, unusable("%.40q is not a region: give one such as cn-hangzhou", region)
+	}
+	return &PCS{URL: "https://" + service + "." + region + ".aliyuncs.com/sgx/certification/v4"}, nil
 }
 
 // Collateral fetches the four documents at once. Each has at most 1 MiB.
 func (p *PCS) Collateral(ctx context.Context, s Subject) (*Collateral, error) {
+	base, err := p.base(s.TEE)
+	if err != nil {
+		return nil, err
+	}
 	var c Collateral
-	base := p.base()
-	err := all(
-		func() (err error) {
-			c.TCBInfo, c.TCBInfoChain, err = p.fetch(ctx, base+"/tcb?fmspc="+hex.EncodeToString(s.FMSPC[:]), "TCB-Info-Issuer-Chain", "SGX-TCB-Info-Issuer-Chain")
+	fetch := func(body, chain *[]byte, address string, headers ...string) func(context.Context) error {
+		return func(ctx context.Context) (err error) {
+			a, err := p.fetch(ctx, request{address, headers})
+			*body = a.body
+			if chain != nil {
+				*chain = a.chain
+			}
 			return err
-		},
-		func() (err error) {
-			c.QEIdentity, c.QEIdentityChain, err = p.fetch(ctx, base+"/qe/identity", "SGX-Enclave-Identity-Issuer-Chain")
-			return err
-		},
-		func() (err error) {
-			c.PCKCRL, _, err = p.fetch(ctx, base+"/pckcrl?encoding=der&ca="+url.QueryEscape(s.CA))
-			return err
-		},
-		func() (err error) {
-			c.RootCRL, _, err = p.fetch(ctx, p.rootCRL())
-			return err
-		},
+		}
+	}
+	err = all(ctx,
+		fetch(&c.TCBInfo, &c.TCBInfoChain, base+"/tcb?"+p.query("fmspc", hex.EncodeToString(s.FMSPC[:])), "TCB-Info-Issuer-Chain", "SGX-TCB-Info-Issuer-Chain"),
+		fetch(&c.QEIdentity, &c.QEIdentityChain, strings.TrimSuffix(base+"/qe/identity?"+p.query(), "?"), "SGX-Enclave-Identity-Issuer-Chain", "Enclave-Identity-Issuer-Chain"),
+		fetch(&c.PCKCRL, nil, p.url()+"/pckcrl?encoding=der&ca="+url.QueryEscape(s.CA)),
+		fetch(&c.RootCRL, nil, p.rootCRL()),
 	)
 	if err != nil {
 		return nil, err
@@ -63,83 +101,70 @@ func (p *PCS) Collateral(ctx context.Context, s Subject) (*Collateral, error) {
 	return &c, nil
 }
 
-func (p *PCS) base() string {
+// query has the pairs and, last, the choice of update.
+func (p *PCS) query(pairs ...string) string {
+	if p.Update != "" {
+		pairs = append(pairs, "update", url.QueryEscape(string(p.Update)))
+	}
+	var q strings.Builder
+	for i, s := range pairs {
+		q.WriteString(s)
+		if i+1 < len(pairs) {
+			q.WriteByte("=&"[i%2])
+		}
+	}
+	return q.String()
+}
+
+func (p *PCS) url() string {
 	if p.URL == "" {
 		return intelPCS
 	}
-	return strings.TrimSuffix(p.URL, "/")
+	return strings.TrimRight(p.URL, "/")
+}
+
+// base is where what differs between the TEEs is.
+func (p *PCS) base(t TEE) (string, error) {
+	const sgx, tdx = "/sgx/certification/", "/tdx/certification/"
+	base := p.url()
+	i := strings.LastIndex(base, sgx)
+	switch {
+	case t == SGX:
+		return base, nil
+	case t == TDX && i >= 0:
+		return base[:i] + tdx + base[i+len(sgx):], nil
+	case t == TDX:
+		return "", unusable("%.200q has no place for TDX: give a URL that ends in /sgx/certification/v4", base)
+	}
+	return "", unusable("there is none for %v: ask about %v or %v", t, SGX, TDX)
 }
 
 func (p *PCS) rootCRL() string {
 	switch {
 	case p.RootCRL != "":
 		return p.RootCRL
-	case p.base() == intelPCS:
+	case p.url() == intelPCS:
 		return intelRootCRL
 	}
-	return p.base() + "/rootcacrl"
+	return p.url() + "/rootcacrl"
 }
 
-// fetch returns a document and the chain in the first of the headers that is
-// there.
-func (p *PCS) fetch(ctx context.Context, address string, headers ...string) (body, chain []byte, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, nil, fmt.Errorf("attest: %w: %w", ErrCollateral, err)
-	}
-	resp, err := p.client().Do(req)
-	if err != nil {
-		return nil, nil, fmt.Errorf("attest: %w: %w", ErrCollateral, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, nil, fail(ErrCollateral, "%s answers %.80q", address, resp.Status)
-	}
-	if body, err = readBounded(resp.Body, address); err != nil {
-		return nil, nil, fmt.Errorf("attest: %w: %w", ErrCollateral, err)
-	}
-	chain, err = chainHeader(resp.Header, headers)
-	if err != nil {
-		return nil, nil, fail(ErrCollateral, "%s: %v", address, err)
-	}
-	return body, chain, nil
-}
-
-func chainHeader(h http.Header, names []string) ([]byte, error) {
-	if len(names) == 0 {
-		return nil, nil
-	}
-	for _, name := range names {
-		if v := h.Get(name); v != "" {
-			chain, err := url.PathUnescape(v)
-			return []byte(chain), err
-		}
-	}
-	return nil, errors.New("no header " + names[0])
-}
-
-func (p *PCS) client() *http.Client {
-	if p.Client != nil {
-		return p.Client
-	}
-	return &http.Client{
-		Timeout:       30 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// all runs the functions at once and returns the first error in their order.
-func all(functions ...func() error) error {
-	errs := make([]error, len(functions))
+// all runs the functions at once and returns the first error, which ends the
+// others.
+func all(ctx context.Context, functions ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var wg sync.WaitGroup
-	for i, f := range functions {
-		wg.Go(func() { errs[i] = f() })
+	var once sync.Once
+	var first error
+	for _, f := range functions {
+		wg.Go(func() {
+			if err := f(ctx); err != nil {
+				once.Do(func() { first = err })
+				cancel()
+			}
+		})
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return first
 }

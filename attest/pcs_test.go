@@ -59,12 +59,12 @@ func (s *service) asked() []string {
 	return slices.Sorted(slices.Values(s.requests))
 }
 
-// start returns a PCS that asks s.
+// start returns a PCS that asks s, and does not ask twice.
 func (s *service) start(t *testing.T) *attest.PCS {
 	t.Helper()
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	return &attest.PCS{URL: server.URL + base}
+	return &attest.PCS{URL: server.URL + base, Retries: -1}
 }
 
 func subject(m *machine) attest.Subject {
@@ -112,6 +112,19 @@ func TestPCSVariants(t *testing.T) {
 			s.answers[base+"/tcb"] = func(w http.ResponseWriter, _ *http.Request) {
 				w.Header()["sgx-tcb-info-issuer-chain"] = []string{url.PathEscape(string(c.TCBInfoChain))}
 				w.Write(c.TCBInfo)
+			}
+		},
+		"header with plus signs for spaces": func(s *service, _ *attest.PCS) {
+			s.answers[base+"/qe/identity"] = func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("SGX-Enclave-Identity-Issuer-Chain", url.QueryEscape(string(c.QEIdentityChain)))
+				w.Write(c.QEIdentity)
+			}
+		},
+		"header without escapes": func(s *service, _ *attest.PCS) {
+			s.answers[base+"/qe/identity"] = func(w http.ResponseWriter, _ *http.Request) {
+				line := strings.NewReplacer("-----\n", "-----%0A", "\n-----", "%0A-----", "\n", "").Replace(string(c.QEIdentityChain))
+				w.Header().Set("Enclave-Identity-Issuer-Chain", line)
+				w.Write(c.QEIdentity)
 			}
 		},
 		"root's list elsewhere": func(s *service, p *attest.PCS) {

@@ -121,7 +121,7 @@ func TestPCSUnreachable(t *testing.T) {
 	address := "http://" + l.Addr().String()
 	check(t, l.Close())
 	for _, url := range []string{address, "://", "ftp://127.0.0.1", "http://127.0.0.1:0"} {
-		if got, err := (&attest.PCS{URL: url}).Collateral(t.Context(), attest.Subject{}); !errors.Is(err, attest.ErrCollateral) || got != nil {
+		if got, err := (&attest.PCS{URL: url, Retries: -1}).Collateral(t.Context(), attest.Subject{}); !errors.Is(err, attest.ErrCollateral) || got != nil {
 			t.Errorf("%s: %v, %v", url, got, err)
 		}
 	}
@@ -132,8 +132,29 @@ func TestPCSStatusLine(t *testing.T) {
 	client := &http.Client{Transport: roundTrip(func(*http.Request) *http.Response {
 		return &http.Response{Status: "500 " + strings.Repeat("\x1b", 100_000), StatusCode: 500, Body: http.NoBody}
 	})}
-	_, err := (&attest.PCS{Client: client}).Collateral(t.Context(), attest.Subject{})
+	_, err := (&attest.PCS{Client: client, Retries: -1}).Collateral(t.Context(), attest.Subject{})
 	if err == nil || len(err.Error()) > 1000 || strings.Contains(err.Error(), "\x1b") {
 		t.Errorf("%.200q", err)
+	}
+}
+
+func TestPCSHugeChain(t *testing.T) {
+	m := newMachine(t)
+	s := newService(m.collateral(t))
+	for path, good := range s.answers {
+		s.answers[path] = func(w http.ResponseWriter, r *http.Request) {
+			recorder := httptest.NewRecorder()
+			good(recorder, r)
+			for name, values := range recorder.Header() {
+				if strings.HasSuffix(name, "-Chain") {
+					values = []string{strings.Repeat("x", 64<<10+1)}
+				}
+				w.Header()[name] = values
+			}
+			w.Write(recorder.Body.Bytes())
+		}
+	}
+	if c, err := s.start(t).Collateral(t.Context(), subject(m)); !errors.Is(err, attest.ErrCollateral) || c != nil {
+		t.Error("a huge chain:", err)
 	}
 }

@@ -1,136 +1,118 @@
 package attest
 
 import (
-	"errors"
-	"fmt"
 	"slices"
-
-	"github.com/go-json-experiment/json"
+	"time"
 )
 
 // Policy says which enclaves are trusted. The zero Policy trusts none.
 //
 // An enclave must be one of Builds or belong to one of Products, and satisfy
-// everything else. A Policy's JSON form has the names below; unknown and
-// repeated names are refused:
+// everything else. A nil list asks for nothing; an empty one that is not nil
+// accepts nothing.
+//
+// Its JSON form has the names below, all of which may be left out; unknown and
+// repeated names are refused, and an error names the place, such as
+// products[1].minSVN. [ParsePolicy] reads a file that may have comments too.
 //
 //	{
 //	  "builds": ["<measurement>"],
 //	  "products": [{"signer": "<signer>", "product": 1, "minSVN": 2}],
+//	  "allowDebug": false,
+//	  "attributeMask": "<32 digits>", "attributeValue": "<32 digits>",
+//	  "familyIDs": ["<32 digits>"], "extendedProductIDs": ["<32 digits>"],
+//	  "configIDs": ["<128 digits>"], "minConfigSVN": 0,
 //	  "tcb": ["UpToDate", "SWHardeningNeeded"],
-//	  "allowDebug": false
+//	  "toleratedAdvisories": ["INTEL-SA-00615"], "refusedAdvisories": ["INTEL-SA-00289"],
+//	  "minEvaluation": 17, "minTCBDate": "2024-03-13", "grace": "72h",
+//	  "allowFMSPCs": ["<12 digits>"], "denyFMSPCs": ["<12 digits>"],
+//	  "allowPPIDs": ["<32 digits>"], "denyPPIDs": ["<32 digits>"],
+//	  "refuseDynamic": false, "refuseCachedKeys": false, "refuseSMT": false
 //	}
 type Policy struct {
 	// Builds are single builds, by measurement.
 	Builds []Measurement `json:"builds,omitempty"`
 	// Products are lines of builds, by who signs them: see [SignedBy].
 	Products []Product `json:"products,omitempty"`
+	// AllowDebug accepts debug enclaves too, which keep nothing secret from
+	// their host. It is for development.
+	AllowDebug bool `json:"allowDebug,omitzero"`
+
+	// AttributeMask are the bits of an enclave's attributes that must be as in
+	// AttributeValue, which has no others. If zero, none.
+	AttributeMask  Attributes `json:"attributeMask,omitzero"`
+	AttributeValue Attributes `json:"attributeValue,omitzero"`
+	// FamilyIDs, ExtendedProductIDs and ConfigIDs are the values accepted of
+	// the [KSS] fields. If nil, any.
+	FamilyIDs          []ID       `json:"familyIDs,omitzero"`
+	ExtendedProductIDs []ID       `json:"extendedProductIDs,omitzero"`
+	ConfigIDs          []ConfigID `json:"configIDs,omitzero"`
+	// MinConfigSVN is the least version of the configuration.
+	MinConfigSVN uint16 `json:"minConfigSVN,omitzero"`
+
 	// TCB has the statuses accepted of the platform. If nil, UpToDate and
 	// SWHardeningNeeded: the second is the best that many server platforms can
 	// reach, and asks for what the EGo and Open Enclave toolchains do by
-	// default. Intel's own library and Open Enclave accept the same two.
+	// default. Intel's own library and Open Enclave accept the same two. Any
+	// other means a known weakness that the platform's owner could mend.
 	TCB []TCBStatus `json:"tcb,omitzero"`
-	// AllowDebug accepts debug enclaves too, which keep nothing secret from
-	// their host. It is for development.
-	AllowDebug bool `json:"allowDebug,omitempty"`
-}
+	// ToleratedAdvisories, if not nil, are the only advisories that may apply.
+	// If nil, those that come with an accepted status may.
+	ToleratedAdvisories []string `json:"toleratedAdvisories,omitzero"`
+	// RefusedAdvisories are advisories none of which may apply.
+	RefusedAdvisories []string `json:"refusedAdvisories,omitzero"`
+	// MinEvaluation is the least number of Intel's evaluation. Set it wherever
+	// the time or the collateral is under the host's control, as it is inside
+	// an enclave: it is what stops a host from having a platform judged by
+	// what Intel knew years ago. Intel raises it a few times a year.
+	MinEvaluation uint32 `json:"minEvaluation,omitzero"`
+	// MinTCBDate is until when, at least, the platform must have known
+	// weaknesses accounted for. Its JSON form may be a date alone.
+	MinTCBDate time.Time `json:"-"`
+	// Grace accepts collateral for this long after it has expired, for when its
+	// source is down. What Intel has revoked or found since is then not seen:
+	// [Report.Stale] says when that was so. If zero, there is none. Its JSON
+	// form is that of [time.ParseDuration].
+	Grace time.Duration `json:"-"`
 
-// Product is a line of builds by one signer. The zero Product matches none.
-type Product struct {
-	signer     Signer
-	id, minSVN uint16
-	deliberate bool
-}
-
-// SignedBy trusts the enclaves that signer has signed as product with a
-// security version (SVN) of at least minSVN. All three are always written:
-// a signer may sign other enclaves too, and older ones have weaknesses that
-// newer ones mend.
-func SignedBy(signer Signer, product, minSVN uint16) Product {
-	return Product{signer, product, minSVN, true}
-}
-
-func (p Product) includes(id Identity) bool {
-	return p.deliberate && id.Signer == p.signer && id.ProductID == p.id && id.SVN >= p.minSVN
-}
-
-// String names the product in one line.
-func (p Product) String() string {
-	return fmt.Sprintf("signer %v product %d SVN %d or later", p.signer, p.id, p.minSVN)
+	// AllowFMSPCs and AllowPPIDs are the only kinds of platforms and the only
+	// machines accepted. If nil, any. Lists of one's own machines are the only
+	// defence against keys extracted from somebody else's.
+	AllowFMSPCs []FMSPC `json:"allowFMSPCs,omitzero"`
+	AllowPPIDs  []PPID  `json:"allowPPIDs,omitzero"`
+	// DenyFMSPCs and DenyPPIDs are refused even so.
+	DenyFMSPCs []FMSPC `json:"denyFMSPCs,omitzero"`
+	DenyPPIDs  []PPID  `json:"denyPPIDs,omitzero"`
+	// RefuseDynamic, RefuseCachedKeys and RefuseSMT accept only platforms whose
+	// certificate states that they are not so: see [Platform]. Those of
+	// Standard platforms state nothing.
+	RefuseDynamic    bool `json:"refuseDynamic,omitzero"`
+	RefuseCachedKeys bool `json:"refuseCachedKeys,omitzero"`
+	RefuseSMT        bool `json:"refuseSMT,omitzero"`
 }
 
 // Check returns nil if the policy trusts what r is of, else a [*PolicyError].
 // It is for reports that [Verifier.Authenticate] returned:
 // [Verifier.Verify] has checked its reports already.
 func (p *Policy) Check(r *Report) error {
-	accepted := p.TCB
-	if accepted == nil {
-		accepted = []TCBStatus{UpToDate, SWHardeningNeeded}
+	if err := p.checkEnclave(r.Identity, &r.Details); err != nil {
+		return err
 	}
-	switch {
-	case !p.names(r.Identity):
-		return &PolicyError{"builds, products", describe(r.Identity), p.wanted()}
-	case r.Debug && !p.AllowDebug:
-		return &PolicyError{"allowDebug", "a debug enclave, which keeps nothing secret from its host", "a production enclave"}
-	case r.TCB.Status == 0 || !slices.Contains(accepted, r.TCB.Status):
-		return &PolicyError{"tcb", fmt.Sprintf("a platform that is %v %v", r.TCB.Status, r.TCB.Advisories), fmt.Sprint(accepted)}
+	if err := p.checkPlatform(&r.Platform); err != nil {
+		return err
 	}
-	return nil
+	if err := p.checkTCB(&r.TCB); err != nil {
+		return err
+	}
+	return p.checkTime(r)
 }
 
+// CheckLocal is Check for a local report. The rules for platforms, their TCB
+// and collateral do not apply: the platform is the one this enclave is on.
+func (p *Policy) CheckLocal(r *LocalReport) error { return p.checkEnclave(r.Identity, &r.Details) }
+
+// names reports whether the policy trusts the enclave at all.
 func (p *Policy) names(id Identity) bool {
 	return slices.Contains(p.Builds, id.Measurement) ||
 		slices.ContainsFunc(p.Products, func(product Product) bool { return product.includes(id) })
-}
-
-func (p *Policy) wanted() string {
-	if len(p.Builds)+len(p.Products) == 0 {
-		return "nothing: the policy names no enclave, so it trusts none"
-	}
-	return fmt.Sprintf("one of builds %v, products %v", p.Builds, p.Products)
-}
-
-func describe(id Identity) string {
-	return fmt.Sprintf("build %v by signer %v product %d SVN %d", id.Measurement, id.Signer, id.ProductID, id.SVN)
-}
-
-var strict = json.RejectUnknownMembers(true)
-
-// UnmarshalJSON reads the form described above, strictly.
-func (p *Policy) UnmarshalJSON(b []byte) error {
-	type fields Policy // without this method
-	var f fields
-	if err := json.Unmarshal(b, &f, strict); err != nil {
-		return fmt.Errorf("attest: policy: %w", err)
-	}
-	*p = Policy(f)
-	return nil
-}
-
-type productJSON struct {
-	Signer  *Signer `json:"signer"`
-	Product *uint16 `json:"product"`
-	MinSVN  *uint16 `json:"minSVN"`
-}
-
-// MarshalJSON writes signer, product and minSVN. It fails for the zero
-// Product, which has no such form: read back, it would match something.
-func (p Product) MarshalJSON() ([]byte, error) {
-	if !p.deliberate {
-		return nil, errors.New("attest: a product not made by SignedBy cannot be written")
-	}
-	return json.Marshal(productJSON{&p.signer, &p.id, &p.minSVN})
-}
-
-// UnmarshalJSON reads signer, product and minSVN, all of which must be there.
-func (p *Product) UnmarshalJSON(b []byte) error {
-	var f productJSON
-	if err := json.Unmarshal(b, &f, strict); err != nil {
-		return err
-	}
-	if f.Signer == nil || f.Product == nil || f.MinSVN == nil {
-		return errors.New("a product is written with its signer, product and minSVN, all three")
-	}
-	*p = SignedBy(*f.Signer, *f.Product, *f.MinSVN)
-	return nil
 }

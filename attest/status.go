@@ -25,6 +25,11 @@ const (
 	OutOfDateConfigurationNeeded = TCBStatus(dcap.OutOfDateConfigurationNeeded)
 	// Revoked must not be trusted at all.
 	Revoked = TCBStatus(dcap.Revoked)
+	// RelaunchAdvised is up to date now, but was not when the trust domain was
+	// launched. Enclaves never have it.
+	RelaunchAdvised = TCBStatus(dcap.RelaunchAdvised)
+	// RelaunchAdvisedConfigurationNeeded also may be configured insecurely.
+	RelaunchAdvisedConfigurationNeeded = TCBStatus(dcap.RelaunchAdvisedConfigurationNeeded)
 )
 
 // String returns Intel's name.

@@ -2,9 +2,10 @@ package attest
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/cleave-sdk/cleave/internal/ratls"
@@ -53,24 +54,60 @@ func (v *Verifier) Report(cs tls.ConnectionState) (*Report, error) {
 
 // VerifyCertificate verifies the evidence in an attested certificate in the
 // form of TCG DICE and the Confidential Computing Consortium: a quote whose
-// report data bind the certificate's public key. Evidence in any other form,
-// and any other certificate of a chain, is refused or ignored.
+// report data bind the certificate's public key. A certificate that has only
+// evidence in another form is [ErrUnsupported], and other certificates of a
+// chain are ignored.
 func (v *Verifier) VerifyCertificate(ctx context.Context, cert *x509.Certificate) (*Report, error) {
+	r, err := v.AuthenticateCertificate(ctx, cert)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.Policy.Check(r); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// AuthenticateCertificate is VerifyCertificate without the policy: the evidence
+// is genuine and speaks for the certificate's key, but anybody can have an
+// enclave and a certificate for it. It is for tools, as [Verifier.Authenticate].
+func (v *Verifier) AuthenticateCertificate(ctx context.Context, cert *x509.Certificate) (*Report, error) {
 	if err := v.checkFrame(cert); err != nil {
 		return nil, err
 	}
-	evidence, err := ratls.Evidence(cert)
+	quote, data, err := CertificateQuote(cert)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, err
+	}
+	r, err := v.Authenticate(ctx, quote)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.carries(data); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// CertificateQuote returns the quote in an attested certificate, and the report
+// data with which a quote speaks for the certificate's public key. The quote
+// has not been verified, nor its report data looked at.
+func CertificateQuote(cert *x509.Certificate) (quote []byte, data [64]byte, err error) {
+	evidence, err := ratls.Evidence(cert)
+	if errors.Is(err, ratls.ErrForeign) {
+		return nil, data, because(ErrUnsupported, err)
+	}
+	if err != nil {
+		return nil, data, because(ErrMalformed, err)
 	}
 	quote, claims, err := ratls.Decode(evidence)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, data, because(ErrMalformed, err)
 	}
 	if err := ratls.CheckClaims(claims, cert.RawSubjectPublicKeyInfo); err != nil {
-		return nil, fail(ErrForged, "%v", err)
+		return nil, data, because(ErrForged, err)
 	}
-	return v.Verify(ctx, quote, ratls.ReportData(claims))
+	return quote, ratls.ReportData(claims), nil
 }
 
 // checkFrame checks what is not evidence. The enclave has signed its own
@@ -80,6 +117,8 @@ func (v *Verifier) checkFrame(cert *x509.Certificate) error {
 	switch {
 	case len(cert.Raw) > maxCertificateSize:
 		return fail(ErrMalformed, "the certificate has %d bytes, more than %d", len(cert.Raw), maxCertificateSize)
+	case !affordable(cert.PublicKey):
+		return fail(ErrMalformed, "the certificate's RSA key has more than %d bits", maxRSABits)
 	case cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) != nil:
 		return fail(ErrForged, "the certificate is not signed with its own key")
 	case now.Before(cert.NotBefore) || now.After(cert.NotAfter):
@@ -89,4 +128,11 @@ func (v *Verifier) checkFrame(cert *x509.Certificate) error {
 	return nil
 }
 
-func unreadable(err error) error { return fmt.Errorf("attest: %w: %w", ErrMalformed, err) }
+// maxRSABits bounds what a signature can cost: a key that fills a certificate
+// keeps a core busy for seconds.
+const maxRSABits = 8192
+
+func affordable(key any) bool {
+	k, ok := key.(*rsa.PublicKey)
+	return !ok || k.N.BitLen() <= maxRSABits
+}

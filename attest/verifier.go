@@ -2,17 +2,17 @@ package attest
 
 import (
 	"context"
-	"crypto/subtle"
 	"crypto/x509"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/cleave-sdk/cleave/internal/dcap"
 )
 
 // A Verifier verifies evidence. The zero Verifier trusts nobody, because its
-// Policy does not. A Verifier is not changed by use and safe for concurrent
-// use.
+// Policy does not. Its fields are not changed by use, and it is safe for
+// concurrent use: make one and keep it, for it remembers which certificates and
+// documents have good signatures, and verifies only the rest of each quote.
 type Verifier struct {
 	// Policy says which enclaves are trusted.
 	Policy Policy
@@ -20,11 +20,24 @@ type Verifier struct {
 	// key counts. If nil, Intel's, which refuses every simulated platform.
 	Root *x509.Certificate
 	// Collateral is where revocation lists and TCB judgements come from. If
-	// nil, Intel's service, asked at each verification.
+	// nil, a [Cache] of the verifier's own before Intel's service.
 	Collateral Source
-	// Time is the clock. If nil, [time.Now]. Inside an enclave the clock is
-	// the host's, who can keep expired collateral alive by setting it back.
+	// PCK finds the certificates of quotes that only name them. If nil, such
+	// quotes are refused with ErrUnsupported.
+	PCK PCKSource
+	// AllowZeroPadding accepts zeros behind a quote, as in files that have the
+	// size of somebody's buffer. Nothing signs how many there are.
+	AllowZeroPadding bool
+	// Time is the clock. If nil, [time.Now]. A Verifier does not follow it back
+	// beyond the latest time at which something has verified, nor collateral to
+	// an older evaluation than has been used. Inside an enclave the clock is the
+	// host's: see [Policy.MinEvaluation] for what it can do at the start.
 	Time func() time.Time
+
+	clock     clock
+	memory    dcap.Memory
+	documents documents
+	own       ownCache
 }
 
 // Verify returns what quote says if it is genuine, carries exactly data, and
@@ -38,8 +51,8 @@ func (v *Verifier) Verify(ctx context.Context, quote []byte, data [64]byte) (*Re
 	if err != nil {
 		return nil, err
 	}
-	if subtle.ConstantTimeCompare(r.Data[:], data[:]) != 1 {
-		return nil, fail(ErrForged, "the quote was made for something else: its report data differ")
+	if err := r.carries(data); err != nil {
+		return nil, err
 	}
 	if err := v.Policy.Check(r); err != nil {
 		return nil, err
@@ -52,31 +65,79 @@ func (v *Verifier) Verify(ctx context.Context, quote []byte, data [64]byte) (*Re
 // of their own, and anybody can replay an old one. It is for tools that show
 // quotes, and for those who bring a policy of another kind.
 func (v *Verifier) Authenticate(ctx context.Context, quote []byte) (*Report, error) {
-	q, pck, err := parse(quote)
+	verdict, now, err := v.authenticate(ctx, quote, SGX)
 	if err != nil {
 		return nil, err
 	}
-	collateral, err := v.collateral(ctx, Subject{FMSPC: pck.Platform.FMSPC, CA: pck.Issuer()})
-	if err != nil {
-		return nil, err
-	}
-	verdict, err := dcap.Verify(q, pck, dcap.Collateral(*collateral), v.root(), v.now())
-	if err != nil {
-		return nil, fmt.Errorf("attest: %w", err)
-	}
-	return newReport(verdict), nil
+	return newReport(verdict, now), nil
 }
 
-func (v *Verifier) collateral(ctx context.Context, s Subject) (*Collateral, error) {
-	source := v.Collateral
-	if source == nil {
-		source = &PCS{}
+// AuthenticateTD returns what the genuine quote of a TDX trust domain says. No
+// policy applies, and its report data have not been looked at. The quote of an
+// enclave is ErrUnsupported, as a trust domain's is everywhere else.
+func (v *Verifier) AuthenticateTD(ctx context.Context, quote []byte) (*TDReport, error) {
+	verdict, now, err := v.authenticate(ctx, quote, TDX)
+	if err != nil {
+		return nil, err
 	}
+	return newTDReport(verdict, now), nil
+}
+
+// authenticate verifies the quote of one kind of TEE, and returns when it has.
+func (v *Verifier) authenticate(ctx context.Context, quote []byte, tee TEE) (*dcap.Verdict, time.Time, error) {
+	if v.AllowZeroPadding {
+		quote = unpadded(quote)
+	}
+	q, err := parseOf(tee, quote)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	pck, err := v.pck(ctx, q)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	source, subject := v.source(), Subject{FMSPC: pck.Platform.FMSPC, CA: pck.Issuer(), TEE: tee}
+	collateral, err := collateralOf(ctx, source, subject)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	verdict, now, err := v.judge(q, pck, collateral)
+	if errors.Is(err, ErrCollateral) {
+		if other, ok := renewed(ctx, source, subject, collateral); ok {
+			verdict, now, err = v.judge(q, pck, other)
+		}
+	}
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	if err := v.clock.saw(verdict, tee, now); err != nil {
+		return nil, time.Time{}, err
+	}
+	return verdict, now, nil
+}
+
+func (v *Verifier) judge(q *dcap.Quote, pck *dcap.PCKChain, c *Collateral) (*dcap.Verdict, time.Time, error) {
+	documents, err := v.documents.parse(c)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	now := v.now()
+	verdict, err := v.memory.Verify(q, pck, documents, v.root(), now, v.Policy.grace())
+	if err != nil {
+		return nil, time.Time{}, refused(err)
+	}
+	return verdict, now, nil
+}
+
+func collateralOf(ctx context.Context, source Source, s Subject) (*Collateral, error) {
 	c, err := source.Collateral(ctx, s)
-	if err == nil && c == nil {
+	if err != nil {
+		return nil, because(ErrCollateral, err)
+	}
+	if c == nil {
 		return nil, fail(ErrCollateral, "the source has none for platforms %x", s.FMSPC)
 	}
-	return c, err
+	return c, nil
 }
 
 func (v *Verifier) root() []byte {
@@ -88,7 +149,7 @@ func (v *Verifier) root() []byte {
 
 func (v *Verifier) now() time.Time {
 	if v.Time == nil {
-		return time.Now()
+		return v.clock.now(time.Now())
 	}
-	return v.Time()
+	return v.clock.now(v.Time())
 }

@@ -65,7 +65,7 @@ func TestVerify(t *testing.T) {
 		"empty":         {func(a *attempt) { a.quote = nil }, attest.ErrMalformed},
 		"cut off":       {func(a *attempt) { a.quote = a.quote[:1000] }, attest.ErrMalformed},
 		"trailing byte": {func(a *attempt) { a.quote = append(a.quote, 0) }, attest.ErrMalformed},
-		"TDX":           {func(a *attempt) { a.quote[0], a.quote[4] = 4, dcap.TEETDX }, attest.ErrUnsupported},
+		"TDX":           {func(a *attempt) { a.quote = m.tdQuote(t, data) }, attest.ErrUnsupported},
 		"encrypted PPID in place of certificates": {func(a *attempt) { a.quote[1046] = 3 }, attest.ErrUnsupported},
 		"local report":                  {func(a *attempt) { a.quote = oe.Report(make([]byte, sgx.ReportSize), false) }, attest.ErrUnsupported},
 		"quote that says it is local":   {func(a *attempt) { a.quote = oe.Report(a.quote, false) }, attest.ErrUnsupported},
@@ -166,8 +166,9 @@ func TestParseQuote(t *testing.T) {
 	for name, b := range map[string][]byte{"bare": b, "behind a header": oe.Report(b, true)} {
 		q, err := attest.ParseQuote(b)
 		check(t, err)
+		platform, root, err := q.Origin()
 		if q.Version != 3 || q.Measurement != enclave("friend").MRENCLAVE || q.Data != [64]byte{5} ||
-			q.Platform.FMSPC != m.platform.FMSPC || q.Root != sha256.Sum256(m.authority.Root.Certificate.RawSubjectPublicKeyInfo) {
+			err != nil || platform.FMSPC != m.platform.FMSPC || root != sha256.Sum256(m.authority.Root.Certificate.RawSubjectPublicKeyInfo) {
 			t.Errorf("%s: %+v", name, q)
 		}
 	}
@@ -193,7 +194,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestNoSource asks Intel's service, which a context that is over stops.
+// TestNoSource asks nobody, because its context is over.
 func TestNoSource(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -201,7 +202,7 @@ func TestNoSource(t *testing.T) {
 	v := m.verifier(t, "friend")
 	v.Collateral = nil
 	_, err := v.Verify(ctx, m.quote(t, enclave("friend"), [64]byte{}), [64]byte{})
-	if !errors.Is(err, attest.ErrCollateral) || !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "trustedservices.intel.com") {
+	if !errors.Is(err, attest.ErrCollateral) || !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

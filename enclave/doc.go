@@ -6,6 +6,9 @@
 //	server := &http.Server{TLSConfig: creds.ServerTLS()}
 //	err = server.ServeTLS(listener, "", "")
 //
+// Enclaves on one CPU can attest each other without quotes, collateral or
+// services: see [Platform.LocalReport] and [Platform.VerifyLocalReport].
+//
 // Clients that check such a server, and policies that say which enclaves to
 // trust, are in package attest. A [Platform] is also where package sealing
 // has its keys from.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/cleave-sdk/cleave/attest"
 	"github.com/cleave-sdk/cleave/enclave"
 )
 
@@ -46,3 +47,27 @@ func ExamplePlatform_Quote() {
 	// The verifier compares with attest.ReportData of the same purpose and nonce.
 	fmt.Printf("%d bytes for %v\n", len(quote), p.Identity().Measurement)
 }
+
+// Two enclaves on one CPU: this one checks what the other has sent it.
+func ExamplePlatform_VerifyLocalReport() {
+	p, err := enclave.Open()
+	if err != nil {
+		log.Fatal(err)
+	}
+	trusted := attest.Policy{Builds: []attest.Measurement{p.Identity().Measurement}} // only its like
+
+	nonce := []byte("what this enclave sends with its target")
+	report := askNeighbour(p.Target(), nonce) // by its LocalReport(ctx, target, "example.org/pair v1", nonce)
+
+	r, err := p.VerifyLocalReport(context.Background(), report, "example.org/pair v1", nonce)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := trusted.CheckLocal(r); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("a neighbour of version", r.SVN)
+}
+
+// askNeighbour stands for any channel, which the host may read and change.
+func askNeighbour(target, nonce []byte) (report []byte) { return nil }

@@ -14,3 +14,16 @@ func identify(b *sgx.ReportBody) attest.Identity {
 		Debug:       b.Attributes.Debug(),
 	}
 }
+
+func localReport(b *sgx.ReportBody) *attest.LocalReport {
+	return &attest.LocalReport{
+		Identity: identify(b),
+		Details: attest.Details{
+			Attributes: attest.Attributes(b.Attributes),
+			MiscSelect: b.MiscSelect,
+			KSS:        attest.KSS{FamilyID: b.FamilyID, ExtendedProductID: b.ExtProductID, ConfigID: b.ConfigID, ConfigSVN: b.ConfigSVN},
+			CPUSVN:     b.CPUSVN,
+		},
+		Data: b.ReportData,
+	}
+}

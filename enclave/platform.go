@@ -48,7 +48,7 @@ func Open() (*Platform, error) {
 }
 
 // New uses a platform that is already open. Programs use [Open]; this is for
-// the platform of package enclavetest.
+// this module's own tests, which bring platforms of another kind.
 func New(p platform.Platform) (*Platform, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()

@@ -67,24 +67,3 @@ func (p *Platform) made(quote []byte, data [64]byte) bool {
 		body.ReportData == data &&
 		identify(&body) == p.identity
 }
-
-// LocalReport returns a report (Intel's REPORT, 432 bytes) that only the
-// enclave target, on the same CPU, can check. Target is that enclave's
-// TARGETINFO of 512 bytes; purpose and data are as for [Platform.Quote].
-func (p *Platform) LocalReport(ctx context.Context, target []byte, purpose string, data []byte) ([]byte, error) {
-	if p.platform == nil {
-		return nil, ErrOutside
-	}
-	if purpose == "" {
-		return nil, errPurpose
-	}
-	info, err := sgx.ParseTargetInfo(target)
-	if err != nil {
-		return nil, fmt.Errorf("enclave: report: %w", err)
-	}
-	report, err := p.platform.Report(ctx, info, attest.ReportData(purpose, data))
-	if err != nil {
-		return nil, fmt.Errorf("enclave: report: %w", err)
-	}
-	return report.Append(nil), nil
-}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"flag"
@@ -16,9 +15,9 @@ import (
 	"github.com/cleave-sdk/cleave/attest"
 )
 
-// evidence is what both commands take: a quote, and what to judge it by.
+// evidence is what the commands take, and what to judge it by.
 type evidence struct {
-	quote    []byte
+	*subject
 	json     bool
 	verifier attest.Verifier
 }
@@ -26,26 +25,39 @@ type evidence struct {
 // maxFileSize bounds what is read from a file, in bytes.
 const maxFileSize = 16 << 20
 
+// verifierFlags say what to judge by.
+type verifierFlags struct {
+	collateral, at, roots string
+}
+
+func (f *verifierFlags) register(flags *flag.FlagSet) {
+	flags.StringVar(&f.collateral, "collateral", "", "`DIR|FILE|URL` with collateral: a folder, a bundle, or a service with Intel's paths")
+	flags.StringVar(&f.at, "time", "", "judge at this `TIME`, RFC 3339 or Unix seconds, instead of now")
+	flags.StringVar(&f.roots, "roots", "", "trust the root certificate in this `PEM` file instead of Intel's")
+}
+
+func (f *verifierFlags) set(v *attest.Verifier) error {
+	return errors.Join(
+		set(&v.Collateral, f.collateral, readCollateral),
+		set(&v.Root, f.roots, readRoot),
+		set(&v.Time, f.at, readTime),
+	)
+}
+
 // parseEvidence reads the command line. More flags may be set up already.
 func parseEvidence(flags *flag.FlagSet, args []string, stderr io.Writer) (*evidence, error) {
 	var e evidence
-	collateral := flags.String("collateral", "", "`DIR|FILE|URL` with collateral: a folder, a bundle, or a service with Intel's paths")
-	at := flags.String("time", "", "judge at this `TIME`, RFC 3339 or Unix seconds, instead of now")
-	roots := flags.String("roots", "", "trust the root certificate in this `PEM` file instead of Intel's")
+	var f verifierFlags
+	f.register(flags)
 	flags.BoolVar(&e.json, "json", false, "print the verdict as JSON")
 	flags.SetOutput(stderr)
 	if err := flags.Parse(args); err != nil {
 		return nil, flag.ErrHelp
 	}
 	if flags.NArg() != 1 {
-		return nil, fmt.Errorf("%s takes one FILE, after the flags", flags.Name())
+		return nil, fmt.Errorf("%s takes one FILE or HOST:PORT, after the flags", flags.Name())
 	}
-	return &e, errors.Join(
-		set(&e.quote, flags.Arg(0), readFile),
-		set(&e.verifier.Collateral, *collateral, readCollateral),
-		set(&e.verifier.Root, *roots, readRoot),
-		set(&e.verifier.Time, *at, readTime),
-	)
+	return &e, errors.Join(set(&e.subject, flags.Arg(0), readSubject), f.set(&e.verifier))
 }
 
 // set fills in what a flag names, if it is given.
@@ -67,28 +79,6 @@ func readFile(name string) ([]byte, error) {
 		err = fmt.Errorf("%s has more than %d bytes", name, maxFileSize)
 	}
 	return b, err
-}
-
-func readCollateral(name string) (attest.Source, error) {
-	if strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://") {
-		return &attest.PCS{URL: name}, nil
-	}
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return attest.Dir(name), nil
-	}
-	b, err := readFile(name)
-	if err != nil {
-		return nil, err
-	}
-	var c attest.Collateral
-	if err := json.Unmarshal(b, &c); err != nil {
-		return nil, fmt.Errorf("%s is not a collateral bundle: %w", name, err)
-	}
-	return &c, nil
 }
 
 func readRoot(name string) (*x509.Certificate, error) {

@@ -6,13 +6,13 @@ import (
 	"io"
 )
 
-// inspect decodes a quote and, given collateral, says whether it is authentic.
+// inspect decodes evidence and, given collateral, says whether it is authentic.
 func inspect(args []string, stdout, stderr io.Writer) int {
 	e, err := parseEvidence(flag.NewFlagSet("inspect", flag.ContinueOnError), args, stderr)
 	if err != nil {
 		return fail(stderr, err)
 	}
-	v, err := decoded(e.quote)
+	v, err := decoded(e.subject)
 	if err == nil && e.verifier.Collateral != nil {
 		err = e.authenticate(v)
 	}
@@ -24,7 +24,17 @@ func inspect(args []string, stdout, stderr io.Writer) int {
 }
 
 func (e *evidence) authenticate(v *verdict) error {
-	r, err := e.verifier.Authenticate(context.Background(), e.quote)
+	ctx := context.Background()
+	if v.TD != nil {
+		r, err := e.verifier.AuthenticateTD(ctx, e.quote)
+		if err != nil {
+			v.Error = err.Error()
+			return err
+		}
+		v.authenticTD(r)
+		return nil
+	}
+	r, err := e.report(ctx, &e.verifier)
 	if err != nil {
 		v.Error = err.Error()
 		return err

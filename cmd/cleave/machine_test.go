@@ -40,19 +40,32 @@ func newMachine() (*machine, error) {
 // quote is of the enclave that scripts know as $MEASUREMENT, product 7 of
 // $SIGNER with SVN 9.
 func (m *machine) quote(flags uint64) ([]byte, error) {
+	return m.quoteFor(flags, [64]byte{0xDA, 0x7A})
+}
+
+func (m *machine) quoteFor(flags uint64, data [64]byte) ([]byte, error) {
 	body := sgx.ReportBody{
 		Attributes: sgx.Attributes{Flags: sgx.FlagInit | sgx.FlagMode64 | flags, XFRM: 3},
 		MRENCLAVE:  sha256.Sum256([]byte("an enclave")),
 		MRSIGNER:   sha256.Sum256([]byte("its signer")),
 		ProductID:  7,
 		SVN:        9,
-		ReportData: [64]byte{0xDA, 0x7A},
+		ReportData: data,
 	}
+	return m.sign(issue.NewQuote(&body, &m.qe, m.authority.PCKChain(m.pck)...))
+}
+
+// tdQuote is of a trust domain.
+func (m *machine) tdQuote() ([]byte, error) {
+	td := issue.TD{TCBSVN: [16]byte{5, 1, 2}, MRTD: [48]byte{0x7D}, ReportData: [64]byte{0xDA, 0x7A}}
+	return m.sign(issue.NewTDQuote(&td, &m.qe, m.authority.PCKChain(m.pck)...))
+}
+
+func (m *machine) sign(q *issue.Quote) ([]byte, error) {
 	key, err := issue.NewKey()
 	if err != nil {
 		return nil, err
 	}
-	q := issue.NewQuote(&body, &m.qe, m.authority.PCKChain(m.pck)...)
 	if err := q.BindKey(&key.PublicKey); err != nil {
 		return nil, err
 	}

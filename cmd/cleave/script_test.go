@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -78,6 +78,13 @@ func setup(env *testscript.Env) error {
 	env.Defer(server.Close)
 	root := sha256.Sum256(m.authority.Root.Certificate.RawSubjectPublicKeyInfo)
 	measurement, signer := sha256.Sum256([]byte("an enclave")), sha256.Sum256([]byte("its signer"))
+	address, stop, err := m.listen()
+	if err != nil {
+		return err
+	}
+	env.Defer(stop)
+	env.Setenv("ATTESTED", address)
+	env.Setenv("PLAIN", strings.TrimPrefix(server.URL, "http://"))
 	env.Setenv("SERVICE", server.URL+"/sgx/certification/v4")
 	env.Setenv("ROOT", hex.EncodeToString(root[:]))
 	env.Setenv("MEASUREMENT", hex.EncodeToString(measurement[:]))
@@ -85,6 +92,7 @@ func setup(env *testscript.Env) error {
 	return errors.Join(
 		m.writeQuotes(env.WorkDir),
 		other.writeQuotes(filepath.Join(env.WorkDir, "other")),
+		m.writeCertificates(env.WorkDir),
 		writeCollateral(env.WorkDir, "collateral", good),
 		writeCollateral(env.WorkDir, "old", old),
 	)
@@ -106,12 +114,16 @@ func (m *machine) writeQuotes(dir string) error {
 		b[0], b[4] = version, tee
 		return b
 	}
-	tdx := kind(4, 0x81)
+	tdx, err := m.tdQuote()
+	if err != nil {
+		return err
+	}
 	return writeFiles(dir, map[string][]byte{
 		"quote.bin":        quote,
 		"debug.bin":        debug,
 		"forged.bin":       forged,
 		"openenclave.bin":  oe.Report(quote, true),
+		"rawevidence.bin":  oe.Evidence(oe.FormatRawQuote, quote),
 		"local.bin":        oe.Report(make([]byte, sgx.ReportSize), false),
 		"tdx.bin":          tdx,
 		"sgx4.bin":         kind(4, 0),
@@ -127,7 +139,7 @@ func (m *machine) writeQuotes(dir string) error {
 
 // writeCollateral writes it as a folder and as a bundle.
 func writeCollateral(dir, name string, c *attest.Collateral) error {
-	bundle, err := json.Marshal(c)
+	bundle, err := attest.Bundle{{FMSPC: [6]byte{0x00, 0x90, 0x6E, 0xD5, 0xAB, 0xCD}, CA: "platform"}: c}.MarshalJSON()
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
+	"math/bits"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -16,11 +18,11 @@ import (
 // genuine is the list of genuine data.
 type genuine struct {
 	Quotes []struct {
-		File, TEE, MRENCLAVE, MRSIGNER, ReportData, FMSPC string
-		Version, CertDataType                             int
-		Debug                                             bool
-		ProductID                                         uint16 `json:"isvprodid"`
-		SVN                                               uint16 `json:"isvsvn"`
+		File, TEE, MRENCLAVE, MRSIGNER, ReportData, FMSPC, PCEID, Attributes, CPUSVN, MiscSelect string
+		Version, CertDataType                                                                    int
+		Debug                                                                                    bool
+		ProductID                                                                                uint16 `json:"isvprodid"`
+		SVN                                                                                      uint16 `json:"isvsvn"`
 	}
 	Vectors []struct {
 		Quote, Collateral, TEE, Status, TCBDate string
@@ -54,31 +56,31 @@ func inspected(t *testing.T, args ...string) (v verdict, status int) {
 // TestGenuineQuotes compares with what Intel's own library says.
 func TestGenuineQuotes(t *testing.T) {
 	dir, g := readGenuine(t)
-	judged, unsupported := 0, 0
+	judged, beneath := map[string]int{}, 0
 	for _, x := range g.Vectors {
 		name := filepath.Base(x.Quote) + " with " + filepath.Base(x.Collateral)
 		v, status := inspected(t, "-collateral", filepath.Join(dir, x.Collateral), "-time", strconv.FormatInt(x.Unix, 10), filepath.Join(dir, x.Quote))
-		if v.TEE != x.TEE || int(v.Version) != x.Version {
-			t.Errorf("%s: %s version %d; want %s version %d", name, v.TEE, v.Version, x.TEE, x.Version)
+		if v.TEE != x.TEE || int(v.Version) != x.Version || (v.TD != nil) != (x.TEE == "tdx") || (v.Enclave != nil) != (x.TEE == "sgx") {
+			t.Errorf("%s: %+v; want %s version %d", name, v, x.TEE, x.Version)
 		}
-		if x.TEE != "sgx" || x.Version != 3 {
-			if status != exitNo || v.Authentic || v.TCB != nil || !strings.Contains(v.Error, "unsupported") {
+		if x.Status == "(no matching level)" {
+			if status != exitNo || v.Authentic || v.TCB != nil || !strings.Contains(v.Error, "TCB_NOT_SUPPORTED") {
 				t.Errorf("%s: exit status %d, %+v", name, status, v)
 			}
-			unsupported++
+			beneath++
 			continue
 		}
 		if status != exitYes || !v.Authentic || !v.IntelRoot || v.Error != "" || v.TCB == nil {
 			t.Errorf("%s: exit status %d, %+v", name, status, v)
 			continue
 		}
-		if v.TCB.Status != x.Status || v.TCB.Date != x.TCBDate || !slices.Equal(sorted(v.TCB.Advisories), sorted(x.Advisories)) {
+		if v.TCB.Status != x.Status || v.TCB.Date != x.TCBDate || !slices.Equal(sorted(v.TCB.Advisories), sorted(x.Advisories)) || v.Stale {
 			t.Errorf("%s: %+v; want %+v", name, v.TCB, x)
 		}
-		judged++
+		judged[x.TEE]++
 	}
-	t.Logf("%d genuine SGX quotes of version 3 judged as Intel's library does, %d others unsupported", judged, unsupported)
-	if judged == 0 || unsupported == 0 {
+	t.Logf("%v genuine quotes judged as Intel's library does, and %d refused that are beneath all levels", judged, beneath)
+	if judged["sgx"] == 0 || judged["tdx"] == 0 || beneath == 0 {
 		t.Error("some kind of vector is missing")
 	}
 }
@@ -88,28 +90,36 @@ func sorted(s []string) []string { return slices.Compact(slices.Sorted(slices.Va
 // TestGenuineFields compares what is decoded without collateral.
 func TestGenuineFields(t *testing.T) {
 	dir, g := readGenuine(t)
-	decoded, unsupported := 0, 0
+	decoded, domains, unsupported := 0, 0, 0
 	for _, x := range g.Quotes {
 		v, status := inspected(t, filepath.Join(dir, x.File))
 		if v.Authentic || v.TCB != nil || v.TEE != x.TEE || int(v.Version) != x.Version {
 			t.Errorf("%s: %+v", x.File, v)
 		}
-		if x.TEE != "sgx" || x.Version != 3 || x.CertDataType != 5 {
+		switch {
+		case x.CertDataType != 5:
 			if status != exitNo || !strings.Contains(v.Error, "unsupported") || v.Measurement != "" {
 				t.Errorf("%s: exit status %d, %+v", x.File, status, v)
 			}
 			unsupported++
-			continue
+		case x.TEE == "tdx":
+			if status != exitYes || v.TD == nil || v.Measurement != "" || v.ReportData != x.ReportData || v.FMSPC != x.FMSPC || v.Debug != x.Debug || !v.IntelRoot {
+				t.Errorf("%s: exit status %d, %+v", x.File, status, v)
+			}
+			domains++
+		default:
+			got := []any{v.Measurement, v.Signer, v.ProductID, v.SVN, v.Debug, v.ReportData, v.FMSPC, v.IntelRoot, v.Error, status,
+				v.Platform.PCEID, v.Enclave.Attributes.String(), v.Enclave.CPUSVN, fmt.Sprintf("%08x", bits.ReverseBytes32(v.Enclave.MiscSelect))}
+			want := []any{x.MRENCLAVE, x.MRSIGNER, x.ProductID, x.SVN, x.Debug, x.ReportData, x.FMSPC, true, "", exitYes,
+				x.PCEID, x.Attributes, x.CPUSVN, x.MiscSelect}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %v; want %v", x.File, got, want)
+			}
+			decoded++
 		}
-		got := []any{v.Measurement, v.Signer, v.ProductID, v.SVN, v.Debug, v.ReportData, v.FMSPC, v.IntelRoot, v.Error, status}
-		want := []any{x.MRENCLAVE, x.MRSIGNER, x.ProductID, x.SVN, x.Debug, x.ReportData, x.FMSPC, true, "", exitYes}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: %v; want %v", x.File, got, want)
-		}
-		decoded++
 	}
-	t.Logf("%d decoded, %d unsupported", decoded, unsupported)
-	if decoded == 0 || unsupported == 0 {
+	t.Logf("%d enclaves and %d trust domains decoded, %d unsupported", decoded, domains, unsupported)
+	if decoded == 0 || domains == 0 || unsupported == 0 {
 		t.Error("some kind of quote is missing")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -33,56 +32,182 @@ type verdict struct {
 	Root        string `json:"root"`
 	IntelRoot   bool   `json:"intelRoot"`
 	TCB         *tcb   `json:"tcb,omitempty"` // where it was judged
+
+	Certificate *certificate `json:"certificate,omitempty"` // where the quote is in one
+	Enclave     *enclave     `json:"enclave,omitempty"`
+	TD          *td          `json:"td,omitempty"`
+	Platform    *platform    `json:"platform,omitempty"`
+	Judged      string       `json:"judged,omitempty"`
+	Expires     string       `json:"expires,omitempty"`
+	Stale       bool         `json:"stale,omitempty"`
 }
 
 type tcb struct {
+	Status         string   `json:"status"`
+	Advisories     []string `json:"advisories"`
+	Date           string   `json:"date"`
+	Evaluation     uint32   `json:"evaluation"`
+	Platform       *share   `json:"platform"`
+	QuotingEnclave *share   `json:"quotingEnclave"`
+	Module         *share   `json:"module,omitempty"`
+}
+
+type share struct {
 	Status     string   `json:"status"`
 	Advisories []string `json:"advisories"`
 	Date       string   `json:"date"`
 	Evaluation uint32   `json:"evaluation"`
 }
 
-// decoded begins a verdict with what the quote itself says.
-func decoded(quote []byte) (*verdict, error) {
-	q, err := attest.ParseQuote(quote)
-	if err != nil {
-		return undecoded(quote, err), err
-	}
-	v := &verdict{TEE: "sgx", Version: q.Version}
-	v.identify(q.Identity, q.Data, q.Platform, q.Root)
-	return v, nil
+// certificate is an attested certificate. Bound is whether the quote's report
+// data name the certificate's key.
+type certificate struct {
+	SHA256    string `json:"sha256"`
+	Subject   string `json:"subject"`
+	NotBefore string `json:"notBefore"`
+	NotAfter  string `json:"notAfter"`
+	Bound     bool   `json:"bound"`
+	Server    string `json:"server,omitempty"` // that has shown it
+	Protocol  string `json:"protocol,omitempty"`
 }
 
-// undecoded says of which kind a quote is that cannot be decoded.
-func undecoded(quote []byte, err error) *verdict {
-	v := &verdict{Error: err.Error()}
-	if _, body, err := oe.ParseReport(quote); err == nil {
-		quote = body
+type enclave struct {
+	Attributes attest.Attributes `json:"attributes"`
+	MiscSelect uint32            `json:"miscSelect"`
+	CPUSVN     string            `json:"cpusvn"`
+	KSS        *kss              `json:"kss,omitempty"`
+}
+
+type kss struct {
+	FamilyID          attest.ID       `json:"familyID"`
+	ExtendedProductID attest.ID       `json:"extendedProductID"`
+	ConfigID          attest.ConfigID `json:"configID"`
+	ConfigSVN         uint16          `json:"configSVN"`
+}
+
+// platform has what its certificate does not state as absent.
+type platform struct {
+	PPID       attest.PPID `json:"ppid"`
+	PCEID      string      `json:"pceid"`
+	Type       string      `json:"type"`
+	InstanceID string      `json:"instanceID,omitempty"`
+	Dynamic    *bool       `json:"dynamic,omitempty"`
+	CachedKeys *bool       `json:"cachedKeys,omitempty"`
+	SMT        *bool       `json:"smt,omitempty"`
+}
+
+// decoded begins a verdict with what the evidence itself says.
+func decoded(s *subject) (*verdict, error) {
+	v := new(verdict)
+	if s.certificate != nil {
+		v.certify(s)
 	}
-	if version, tee, ok := dcap.Kind(quote); ok && version >= 3 && version <= 5 {
+	if s.err != nil {
+		v.Error = s.err.Error()
+		return v, s.err
+	}
+	return v, v.decode(s)
+}
+
+func (v *verdict) certify(s *subject) {
+	sum := sha256.Sum256(s.certificate.Raw)
+	v.Certificate = &certificate{
+		SHA256:    hex.EncodeToString(sum[:]),
+		Subject:   fmt.Sprintf("%.200s", s.certificate.Subject),
+		NotBefore: s.certificate.NotBefore.UTC().Format(time.RFC3339),
+		NotAfter:  s.certificate.NotAfter.UTC().Format(time.RFC3339),
+		Server:    s.server,
+		Protocol:  s.protocol,
+	}
+}
+
+func (v *verdict) decode(s *subject) error {
+	if v.decodeKind(s.quote); v.TEE == "tdx" {
+		return v.decodeTD(s.quote)
+	}
+	q, err := attest.ParseQuote(s.quote)
+	if err != nil {
+		v.Error = err.Error()
+		return err
+	}
+	if v.Certificate != nil {
+		v.Certificate.Bound = q.Data == s.data
+	}
+	platform, root, err := q.Origin()
+	if err != nil {
+		v.Error = err.Error()
+		return err
+	}
+	v.TEE, v.Version = "sgx", q.Version
+	v.identify(q.Identity, q.Details, q.Data)
+	v.place(platform, root)
+	return nil
+}
+
+// decodeKind says of which kind a quote is, even if the rest cannot be decoded.
+func (v *verdict) decodeKind(quote []byte) {
+	if version, tee, ok := dcap.Kind(bare(quote)); ok && version >= 3 && version <= 5 {
 		v.Version, v.TEE = version, "sgx"
 		if tee == dcap.TEETDX && version > 3 {
 			v.TEE = "tdx"
 		}
 	}
-	return v
 }
 
-func (v *verdict) identify(id attest.Identity, data [64]byte, p attest.Platform, root [32]byte) {
+// bare takes Open Enclave's header off a report.
+func bare(quote []byte) []byte {
+	if _, body, err := oe.ParseReport(quote); err == nil {
+		return body
+	}
+	return quote
+}
+
+func (v *verdict) identify(id attest.Identity, d attest.Details, data [64]byte) {
 	v.Measurement = id.Measurement.String()
 	v.Signer = id.Signer.String()
 	v.ProductID, v.SVN, v.Debug = id.ProductID, id.SVN, id.Debug
 	v.ReportData = hex.EncodeToString(data[:])
-	v.FMSPC = hex.EncodeToString(p.FMSPC[:])
+	v.Enclave = &enclave{Attributes: d.Attributes, MiscSelect: d.MiscSelect, CPUSVN: hex.EncodeToString(d.CPUSVN[:])}
+	if d.KSS != (attest.KSS{}) {
+		v.Enclave.KSS = (*kss)(&d.KSS)
+	}
+}
+
+func (v *verdict) place(p attest.Platform, root [32]byte) {
+	v.FMSPC = p.FMSPC.String()
 	v.Root = hex.EncodeToString(root[:])
 	v.IntelRoot = root == sha256.Sum256(dcap.IntelRoot())
+	v.Platform = &platform{PPID: p.PPID, PCEID: hex.EncodeToString(p.PCEID[:]), Type: p.Type.String(),
+		Dynamic: stated(p.Dynamic), CachedKeys: stated(p.CachedKeys), SMT: stated(p.SMT)}
+	if p.InstanceID != [16]byte{} {
+		v.Platform.InstanceID = hex.EncodeToString(p.InstanceID[:])
+	}
+}
+
+func stated(s attest.Stated) *bool {
+	if !s.Known {
+		return nil
+	}
+	return &s.Value
 }
 
 // authentic fills in what verification has found.
 func (v *verdict) authentic(r *attest.Report) {
 	v.Authentic = true
-	v.identify(r.Identity, r.Data, r.Platform, r.Root)
-	v.TCB = &tcb{r.TCB.Status.String(), append([]string{}, r.TCB.Advisories...), r.TCB.Date.Format(time.DateOnly), r.TCB.Evaluation}
+	v.identify(r.Identity, r.Details, r.Data)
+	v.place(r.Platform, r.Root)
+	v.judge(&r.TCB, r.Judged, r.Expires)
+	v.Stale = r.Stale()
+}
+
+func (v *verdict) judge(t *attest.TCB, judged, expires time.Time) {
+	whole := shareOf(attest.Share{Status: t.Status, Advisories: t.Advisories, Date: t.Date, Evaluation: t.Evaluation})
+	v.TCB = &tcb{whole.Status, whole.Advisories, whole.Date, whole.Evaluation, shareOf(t.Platform), shareOf(t.QuotingEnclave), nil}
+	v.Judged, v.Expires = judged.UTC().Format(time.RFC3339), expires.UTC().Format(time.RFC3339)
+}
+
+func shareOf(s attest.Share) *share {
+	return &share{s.Status.String(), append([]string{}, s.Advisories...), s.Date.Format(time.DateOnly), s.Evaluation}
 }
 
 // trust says what the policy found.
@@ -108,51 +233,4 @@ func (v *verdict) print(w io.Writer, asJSON bool) {
 	for _, line := range v.lines() {
 		fmt.Fprintf(t, "%s\t%s\n", line[0], line[1])
 	}
-}
-
-func (v *verdict) lines() (lines [][2]string) {
-	add := func(name, format string, args ...any) {
-		lines = append(lines, [2]string{name, fmt.Sprintf(format, args...)})
-	}
-	if v.Version != 0 {
-		add("quote", "%s, version %d", strings.ToUpper(v.TEE), v.Version)
-	}
-	if v.Measurement != "" {
-		add("measurement", "%s", v.Measurement)
-		add("signer", "%s", v.Signer)
-		add("product", "%d, SVN %d", v.ProductID, v.SVN)
-		add("debug", "%s", yesNo(v.Debug, "YES: its host can read its memory", "no"))
-		add("report data", "%s", v.ReportData)
-		add("platform", "FMSPC %s", v.FMSPC)
-	}
-	add("authentic", "%s", v.authenticity())
-	if v.TCB != nil {
-		add("TCB", "%s, as of %s, evaluation %d", v.TCB.Status, v.TCB.Date, v.TCB.Evaluation)
-		add("advisories", "%s", yesNo(len(v.TCB.Advisories) > 0, strings.Join(v.TCB.Advisories, " "), "none"))
-	}
-	if v.Trusted != nil {
-		add("trusted", "%s", yesNo(*v.Trusted, "yes", "NO: "+v.Error))
-	}
-	return lines
-}
-
-func (v *verdict) authenticity() string {
-	switch {
-	case v.Authentic && v.IntelRoot:
-		return "yes, by Intel's root"
-	case v.Authentic:
-		return "yes, but NOT INTEL'S ROOT: public key " + v.Root
-	case v.Error != "":
-		return "NO: " + v.Error
-	case !v.IntelRoot:
-		return "not checked: give -collateral; its certificates are under NOT INTEL'S ROOT"
-	}
-	return "not checked: give -collateral"
-}
-
-func yesNo(b bool, yes, no string) string {
-	if b {
-		return yes
-	}
-	return no
 }

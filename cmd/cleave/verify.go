@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"strconv"
 
 	"github.com/cleave-sdk/cleave/attest"
 )
 
-// verify says whether a quote is authentic and of an enclave that a policy
+// verify says whether evidence is authentic and of an enclave that a policy
 // trusts.
 func verify(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
@@ -25,7 +26,7 @@ func verify(args []string, stdout, stderr io.Writer) int {
 	if e.verifier.Policy, err = p.policy(); err != nil {
 		return fail(stderr, err)
 	}
-	v, err := decoded(e.quote)
+	v, err := decoded(e.subject)
 	if err == nil {
 		err = e.appraise(v)
 	}
@@ -37,9 +38,15 @@ func verify(args []string, stdout, stderr io.Writer) int {
 	return status(err)
 }
 
+// errTrustDomain is why no policy trusts a trust domain, however genuine.
+var errTrustDomain = errors.New("this is a TDX trust domain, and policies name enclaves; see cleave inspect")
+
 // appraise authenticates and applies the policy.
 func (e *evidence) appraise(v *verdict) error {
-	r, err := e.verifier.Authenticate(context.Background(), e.quote)
+	if v.TD != nil {
+		return errTrustDomain
+	}
+	r, err := e.report(context.Background(), &e.verifier)
 	if err != nil {
 		return err
 	}
@@ -53,7 +60,7 @@ type policyFlags struct {
 }
 
 func (p *policyFlags) register(flags *flag.FlagSet) {
-	flags.StringVar(&p.file, "policy", "", "trust what the policy in this JSON `FILE` trusts")
+	flags.StringVar(&p.file, "policy", "", "trust what the policy in this `FILE` trusts: JSON, in which whole lines may be comments (//)")
 	flags.StringVar(&p.measurement, "measurement", "", "trust the one build with this measurement, in `HEX`")
 	flags.StringVar(&p.signer, "signer", "", "trust what this signer, in `HEX`, has signed as -product with -min-svn")
 	flags.StringVar(&p.product, "product", "", "the product id `N` that goes with -signer")
@@ -96,13 +103,16 @@ func readPolicy(name string) (p attest.Policy, err error) {
 	if err != nil {
 		return p, err
 	}
-	if err := p.UnmarshalJSON(b); err != nil {
+	read, err := attest.ParsePolicy(b)
+	if err != nil {
 		return p, fmt.Errorf("%s: %w", name, err)
 	}
-	return p, nil
+	return *read, nil
 }
 
-// unreadable tells input that could not be read from a verdict.
+// unreadable tells input that could not be read, from a disk or a service, from
+// a verdict.
 func unreadable(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
+	var request *url.Error
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.As(err, &request)
 }

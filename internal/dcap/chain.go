@@ -5,7 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
-	"encoding/pem"
+	"encoding/base64"
 	"strings"
 	"time"
 )
@@ -13,14 +13,15 @@ import (
 // The ends of the common names that tell roles apart. Intel's begin with
 // "Intel", a simulator's with its own name.
 const (
-	nameRoot         = "SGX Root CA"
-	namePlatformCA   = "SGX PCK Platform CA"
-	nameProcessorCA  = "SGX PCK Processor CA"
-	namePCK          = "SGX PCK Certificate"
-	nameTCBSigner    = "SGX TCB Signing"
-	maxChainSize     = 32 << 10
-	pemBegin, pemEnd = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+	nameRoot        = "SGX Root CA"
+	namePlatformCA  = "SGX PCK Platform CA"
+	nameProcessorCA = "SGX PCK Processor CA"
+	namePCK         = "SGX PCK Certificate"
+	nameTCBSigner   = "SGX TCB Signing"
 )
+
+// maxChainSize bounds the PEM of certificates, in bytes. Intel's have 3,700.
+const maxChainSize = 32 << 10
 
 // parseCertificates parses certificates in PEM as they are found in the wild:
 // with or without newlines between them, with or without one NUL after them.
@@ -32,24 +33,31 @@ func parseCertificates(b []byte) ([]*x509.Certificate, bool) {
 	var certs []*x509.Certificate
 	b = bytes.TrimSpace(bytes.TrimSuffix(b, []byte{0}))
 	for len(b) > 0 {
-		end := bytes.Index(b, []byte(pemEnd))
-		// The last beginning, because pem skips what it cannot read before it.
-		if end < 0 || bytes.LastIndex(b[:end], []byte(pemBegin)) != 0 {
+		der, rest, ok := cutPEM(b, "CERTIFICATE")
+		if !ok {
 			return nil, false
 		}
-		end += len(pemEnd)
-		block, rest := pem.Decode(b[:end:end])
-		if block == nil || len(rest) != 0 || len(block.Headers) != 0 {
-			return nil, false
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
+		cert, err := x509.ParseCertificate(der)
 		if err != nil {
 			return nil, false
 		}
 		certs = append(certs, cert)
-		b = bytes.TrimSpace(b[end:])
+		b = bytes.TrimSpace(rest)
 	}
 	return certs, true
+}
+
+// cutPEM takes a block of PEM off b. Package encoding/pem skips what it cannot
+// read, needs newlines, and does not mind bits that encode nothing.
+func cutPEM(b []byte, kind string) (der, rest []byte, ok bool) {
+	text, rest, ends := bytes.Cut(b, []byte("-----END "+kind+"-----"))
+	text, begins := bytes.CutPrefix(text, []byte("-----BEGIN "+kind+"-----"))
+	if !begins || !ends {
+		return nil, nil, false
+	}
+	der = make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Strict().Decode(der, text)
+	return der[:n], rest, err == nil
 }
 
 // order returns certs from the leaf to the root, whatever order they came in.
@@ -87,48 +95,117 @@ func issuerOf(cert *x509.Certificate, among []*x509.Certificate) *x509.Certifica
 }
 
 // An anchor is the root key, as a SubjectPublicKeyInfo, and the time at which
-// everything is judged.
+// everything is judged. Documents and lists may be as old as grace allows.
 type anchor struct {
-	root []byte
-	now  time.Time
+	root  []byte
+	now   time.Time
+	grace time.Duration
 }
 
-// checkChain verifies chain, from its leaf to its root.
-func (a anchor) checkChain(chain []*x509.Certificate) (reason string) {
-	root := chain[len(chain)-1]
-	if !bytes.Equal(root.RawSubjectPublicKeyInfo, a.root) {
-		return "it ends in another root than the one that is trusted"
+// A path is a chain of certificates from its leaf to its root, and how Intel's
+// library calls what may be wrong with it.
+type path struct {
+	certs     []*x509.Certificate
+	kind      error
+	what      string
+	issuers   []string // of the leaf, of the next…
+	untrusted string
+	expired   string
+}
+
+func (p *path) fail(name, reason string) error {
+	return &Error{p.kind, name, p.what + ": " + reason}
+}
+
+// endsIn verifies what the path rests on. Intel has issued more than one
+// certificate for its root: only the key counts.
+func (p *path) endsIn(root []byte) error {
+	top := p.certs[len(p.certs)-1]
+	if !bytes.Equal(top.RawSubjectPublicKeyInfo, root) {
+		return p.fail(p.untrusted, "it ends in another root than the one that is trusted")
 	}
-	for i, c := range chain {
-		parent := chain[min(i+1, len(chain)-1)]
-		if reason := a.checkCertificate(c, parent, i); reason != "" {
-			return reason
+	return nil
+}
+
+// prove verifies everything about the path that time does not change.
+func (p *path) prove(root []byte) error {
+	if err := p.endsIn(root); err != nil {
+		return err
+	}
+	for i, c := range p.certs {
+		if reason := misused(c, i); reason != "" {
+			return p.fail(p.untrusted, quoted(c.Subject.CommonName)+" "+reason)
 		}
 	}
-	return ""
+	for i, c := range p.certs {
+		parent := p.certs[min(i+1, len(p.certs)-1)]
+		if !bytes.Equal(c.RawIssuer, parent.RawSubject) || c.CheckSignatureFrom(parent) != nil {
+			return p.fail(p.issuers[i], quoted(c.Subject.CommonName)+" is not signed by "+quoted(parent.Subject.CommonName))
+		}
+	}
+	return nil
 }
 
-// checkCertificate verifies one certificate with depth others below it.
-func (a anchor) checkCertificate(c, parent *x509.Certificate, depth int) (reason string) {
-	name := c.Subject.CommonName
+// misused says why a certificate with depth others below it may not be where
+// it is.
+func misused(c *x509.Certificate, depth int) (reason string) {
 	key, ok := c.PublicKey.(*ecdsa.PublicKey)
 	switch {
 	case !ok || key.Curve != elliptic.P256() || c.SignatureAlgorithm != x509.ECDSAWithSHA256:
-		return quoted(name) + " does not use ECDSA with P-256 and SHA-256"
+		return "does not use ECDSA with P-256 and SHA-256"
 	case len(c.UnhandledCriticalExtensions) > 0:
-		return quoted(name) + " has an unknown critical extension"
-	case !bytes.Equal(c.RawIssuer, parent.RawSubject) || c.CheckSignatureFrom(parent) != nil:
-		return quoted(name) + " is not signed by " + quoted(parent.Subject.CommonName)
+		return "has an unknown critical extension"
 	case depth == 0 && (c.IsCA || !c.BasicConstraintsValid || c.KeyUsage&x509.KeyUsageDigitalSignature == 0):
-		return quoted(name) + " is not a certificate for signing"
-	case depth > 0 && (c.KeyUsage&x509.KeyUsageCRLSign == 0 || c.MaxPathLen >= 0 && c.MaxPathLen < depth-1):
-		return quoted(name) + " may not sign what it signs"
-	case a.now.Before(c.NotBefore) || a.now.After(c.NotAfter):
-		return quoted(name) + " is not valid at " + a.now.UTC().Format(time.RFC3339)
+		return "is not a certificate for signing"
+	case depth > 0 && (!c.IsCA || !c.BasicConstraintsValid || c.KeyUsage&issuing != issuing || c.MaxPathLen >= 0 && c.MaxPathLen < depth-1):
+		return "may not sign what it signs"
 	}
 	return ""
+}
+
+// issuing is the key usage of everybody above the leaf: all of them sign
+// revocation lists too.
+const issuing = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+
+// inTime verifies that all of the path is valid at a time.
+func (p *path) inTime(now time.Time) error {
+	for _, c := range p.certs {
+		if now.Before(c.NotBefore) || now.After(c.NotAfter) {
+			return p.fail(p.expired, quoted(c.Subject.CommonName)+" is not valid at "+now.UTC().Format(time.RFC3339))
+		}
+	}
+	return nil
+}
+
+func (p *path) notAfter() time.Time {
+	t := p.certs[0].NotAfter
+	for _, c := range p.certs[1:] {
+		t = earliest(t, c.NotAfter)
+	}
+	return t
 }
 
 func named(c *x509.Certificate, suffix string) bool {
 	return strings.HasSuffix(c.Subject.CommonName, suffix)
+}
+
+// anyNamed finds a certificate in a role.
+func anyNamed(certs []*x509.Certificate, suffixes ...string) bool {
+	for _, c := range certs {
+		for _, suffix := range suffixes {
+			if named(c, suffix) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func earliest(t time.Time, more ...time.Time) time.Time {
+	for _, u := range more {
+		if u.Before(t) {
+			t = u
+		}
+	}
+	return t
 }

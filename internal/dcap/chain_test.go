@@ -18,7 +18,7 @@ import (
 	"github.com/cleave-sdk/cleave/internal/issue"
 )
 
-const untrusted = "PCK_CERT_CHAIN_UNTRUSTED"
+const untrusted, expired = "PCK_CERT_CHAIN_UNTRUSTED", "PCK_CERT_CHAIN_EXPIRED"
 
 // among is a change of who signs what.
 func among(f func(*people)) change { return func(s *scene) { s.certified = f } }
@@ -61,16 +61,16 @@ func TestPCKChainOrder(t *testing.T) {
 	})
 	const noChain = "one chain"
 	rows{
-		"PCK_MISSING: no certificates":    {certs(func([]byte) []byte { return nil }), forged(untrusted, noChain)},
-		"PCK_MISSING: only a NUL":         {certs(func([]byte) []byte { return []byte{0} }), forged(untrusted, noChain)},
-		"PCK_MISSING: CA and root":        {reordered(1, 2), forged(untrusted, noChain)},
-		"PCK_MISSING: two CAs and a root": {reordered(1, 1, 2), forged(untrusted, noChain)},
-		"INTERMEDIATE_CA_MISSING":         {reordered(0, 2), forged(untrusted, noChain)},
-		"CA missing, root twice":          {reordered(0, 2, 2), forged(untrusted, noChain)},
-		"SGX_ROOT_CA_MISSING":             {reordered(0, 1), forged(untrusted, noChain)},
-		"root missing, CA twice":          {reordered(0, 1, 1), forged(untrusted, noChain)},
+		"no certificates":                 {certs(func([]byte) []byte { return nil }), forged("SGX_ROOT_CA_MISSING", "")},
+		"only a NUL":                      {certs(func([]byte) []byte { return []byte{0} }), forged("SGX_ROOT_CA_MISSING", "")},
+		"PCK_MISSING: CA and root":        {reordered(1, 2), forged("PCK_MISSING", "")},
+		"PCK_MISSING: two CAs and a root": {reordered(1, 1, 2), forged("PCK_MISSING", "")},
+		"INTERMEDIATE_CA_MISSING":         {reordered(0, 2), forged("INTERMEDIATE_CA_MISSING", "")},
+		"CA missing, root twice":          {reordered(0, 2, 2), forged("INTERMEDIATE_CA_MISSING", "")},
+		"SGX_ROOT_CA_MISSING":             {reordered(0, 1), forged("SGX_ROOT_CA_MISSING", "")},
+		"root missing, CA twice":          {reordered(0, 1, 1), forged("SGX_ROOT_CA_MISSING", "")},
 		"two PCKs":                        {reordered(0, 0, 1, 2), forged(untrusted, noChain)},
-		"two PCKs and no root":            {reordered(0, 0, 1), forged(untrusted, noChain)},
+		"two PCKs and no root":            {reordered(0, 0, 1), forged("SGX_ROOT_CA_MISSING", "")},
 		"extra root":                      {reordered(0, 1, 2, 2), forged(untrusted, noChain)},
 		"extra certificate of a stranger": {func(s *scene) {
 			var p *people
@@ -79,14 +79,23 @@ func TestPCKChainOrder(t *testing.T) {
 				q.CertData = append(issue.PEM(p.signing.Certificate), q.CertData...)
 			}
 		}, forged(untrusted, noChain)},
-		"PCK that is a CA":          {func(s *scene) { s.pckProfile.CA = true }, forged(untrusted, noChain)},
-		"CA that is no CA":          {func(s *scene) { s.caProfile.CA = false }, forged(untrusted, noChain)},
-		"PCK_MISSING: other name":   {func(s *scene) { s.pckProfile.Subject.CommonName = "Intel SGX PCK" }, forged("PCK_MISSING", "PCK certificate")},
-		"TCB signer as PCK":         {func(s *scene) { s.pckProfile.Subject = s.signingProfile.Subject }, forged("PCK_MISSING", "")},
-		"other name of the CA":      {func(s *scene) { s.caProfile.Subject.CommonName = "Intel SGX CA" }, forged("INTERMEDIATE_CA_MISSING", "")},
-		"other name of the root":    {func(s *scene) { s.rootProfile.Subject.CommonName = "Intel Root CA" }, forged("SGX_ROOT_CA_MISSING", "")},
-		"PCK name with a suffix":    {func(s *scene) { s.pckProfile.Subject.CommonName += " 2" }, forged("PCK_MISSING", "")},
-		"PCK name of 100 kilobytes": {func(s *scene) { s.pckProfile.Subject.CommonName = strings.Repeat("\n", 15<<10) }, forged("PCK_MISSING", `"\n`)},
+		"PCK that is a CA":        {func(s *scene) { s.pckProfile.CA = true }, forged(untrusted, noChain)},
+		"CA that is no CA":        {func(s *scene) { s.caProfile.CA = false }, forged(untrusted, noChain)},
+		"PCK_MISSING: other name": {func(s *scene) { s.pckProfile.Subject.CommonName = "Intel SGX PCK" }, forged("PCK_MISSING", "PCK certificate")},
+		"TCB signer as PCK":       {func(s *scene) { s.pckProfile.Subject = s.signingProfile.Subject }, forged("PCK_MISSING", "")},
+		"other name of the CA":    {func(s *scene) { s.caProfile.Subject.CommonName = "Intel SGX CA" }, forged("INTERMEDIATE_CA_MISSING", "")},
+		"other name of the root":  {func(s *scene) { s.rootProfile.Subject.CommonName = "Intel Root CA" }, forged("SGX_ROOT_CA_MISSING", "")},
+		"names of PCK and CA exchanged": {func(s *scene) {
+			s.pckProfile.Subject, s.caProfile.Subject = s.caProfile.Subject, s.pckProfile.Subject
+		}, forged("INVALID_PCK_CERT", "Platform CA\" is not a PCK certificate")},
+		"names of CA and root exchanged": {func(s *scene) {
+			s.caProfile.Subject, s.rootProfile.Subject = s.rootProfile.Subject, s.caProfile.Subject
+		}, forged("PCK_INVALID_ISSUER", "Root CA\" is not a PCK CA")},
+		"PCK name with a suffix": {func(s *scene) { s.pckProfile.Subject.CommonName += " 2" }, forged("PCK_MISSING", "")},
+		"PCK name of 100 kilobytes": {func(s *scene) {
+			s.pckProfile.Subject.CommonName = strings.Repeat("\n", 10<<10) + " SGX PCK Certificate"
+			s.pckProfile.KeyUsage = 0
+		}, forged(untrusted, `"\n`)},
 	}.refused(t)
 }
 
@@ -134,10 +143,10 @@ func TestPCKChain(t *testing.T) {
 		"PCK_CERT_CHAIN_UNTRUSTED: wrong root with the same name": {handed(func(e *evidence) { e.root = newScene().play(t).root }), forged(untrusted, "another root")},
 		"Intel's root": {handed(func(e *evidence) { e.root = dcap.IntelRoot() }), forged(untrusted, "another root")},
 		"no root":      {handed(func(e *evidence) { e.root = nil }), forged(untrusted, "another root")},
-		"PCK_INVALID_ISSUER: signed by another key":             {among(func(p *people) { resign(t, p.pck, p.ca, p.signing.Key) }), forged(untrusted, "Certificate\" is not signed by")},
-		"INTERMEDIATE_CA_INVALID_ISSUER: signed by another key": {among(func(p *people) { resign(t, p.ca, p.root, p.signing.Key) }), forged(untrusted, "CA\" is not signed by")},
-		"ROOT_CA_INVALID_ISSUER: signed by another key":         {among(func(p *people) { resign(t, p.root, p.root, p.signing.Key) }), forged(untrusted, "Root CA\" is not signed by")},
-		"ROOT_CA_INVALID_ISSUER: names another":                 {among(func(p *people) { resign(t, p.root, p.signing, p.root.Key) }), forged(untrusted, "Root CA\" is not signed by")},
+		"PCK_INVALID_ISSUER: signed by another key":             {among(func(p *people) { resign(t, p.pck, p.ca, p.signing.Key) }), forged("PCK_INVALID_ISSUER", "Certificate\" is not signed by")},
+		"INTERMEDIATE_CA_INVALID_ISSUER: signed by another key": {among(func(p *people) { resign(t, p.ca, p.root, p.signing.Key) }), forged("INTERMEDIATE_CA_INVALID_ISSUER", "CA\" is not signed by")},
+		"ROOT_CA_INVALID_ISSUER: signed by another key":         {among(func(p *people) { resign(t, p.root, p.root, p.signing.Key) }), forged("ROOT_CA_INVALID_ISSUER", "Root CA\" is not signed by")},
+		"ROOT_CA_INVALID_ISSUER: names another":                 {among(func(p *people) { resign(t, p.root, p.signing, p.root.Key) }), forged("ROOT_CA_INVALID_ISSUER", "Root CA\" is not signed by")},
 		"PCK with an Ed25519 key": {among(func(p *people) {
 			public, _, err := ed25519.GenerateKey(rand.Reader)
 			check(t, err)
@@ -154,7 +163,7 @@ func TestPCKChain(t *testing.T) {
 		"key usage of the PCK":              {func(s *scene) { s.pckProfile.KeyUsage = x509.KeyUsageKeyEncipherment }, forged(untrusted, "not a certificate for signing")},
 		"no key usage of the PCK":           {func(s *scene) { s.pckProfile.KeyUsage = 0 }, forged(untrusted, "not a certificate for signing")},
 		"no basic constraints of the PCK":   {func(s *scene) { s.pckProfile.Omit = []asn1.ObjectIdentifier{issue.OIDBasicConstraints()} }, forged(untrusted, "not a certificate for signing")},
-		"CA that may not sign certificates": {func(s *scene) { s.caProfile.KeyUsage = x509.KeyUsageCRLSign }, forged(untrusted, "Certificate\" is not signed by")},
+		"CA that may not sign certificates": {func(s *scene) { s.caProfile.KeyUsage = x509.KeyUsageCRLSign }, forged(untrusted, "CA\" may not sign")},
 		"CA that may not sign lists":        {func(s *scene) { s.caProfile.KeyUsage = x509.KeyUsageCertSign }, forged(untrusted, "CA\" may not sign")},
 		"CA without key usage":              {func(s *scene) { s.caProfile.KeyUsage = 0 }, forged(untrusted, "CA\" may not sign")},
 		"root that may not sign lists":      {func(s *scene) { s.rootProfile.KeyUsage = x509.KeyUsageCertSign }, forged(untrusted, "Root CA\" may not sign")},
@@ -167,13 +176,13 @@ func TestPCKChain(t *testing.T) {
 	} {
 		for what, test := range map[string]struct {
 			change func(*issue.Profile)
-			says   string
+			refusal
 		}{
-			"PCK_CERT_CHAIN_EXPIRED":     {func(p *issue.Profile) { p.Validity.Until = day(-1) }, "not valid at 2026-03-01T12:00:00Z"},
-			"not yet valid":              {func(p *issue.Profile) { p.Validity.From = day(1) }, "not valid at"},
-			"unknown critical extension": {func(p *issue.Profile) { p.Extensions = append(p.Extensions, critical) }, "unknown critical extension"},
+			"PCK_CERT_CHAIN_EXPIRED":     {func(p *issue.Profile) { p.Validity.Until = day(-1) }, forged(expired, "not valid at 2026-03-01T12:00:00Z")},
+			"not yet valid":              {func(p *issue.Profile) { p.Validity.From = day(1) }, forged(expired, "not valid at")},
+			"unknown critical extension": {func(p *issue.Profile) { p.Extensions = append(p.Extensions, critical) }, forged(untrusted, "unknown critical extension")},
 		} {
-			r[what+": "+name] = row{func(s *scene) { test.change(profile(s)) }, forged(untrusted, test.says)}
+			r[what+": "+name] = row{func(s *scene) { test.change(profile(s)) }, test.refusal}
 		}
 	}
 	r.refused(t)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
@@ -79,6 +80,8 @@ func TestCRL(t *testing.T) {
 			"an error page":           {l.received(func([]byte) []byte { return []byte("<html>") }), unusable(format, "cannot be read")},
 			"PEM of something else":   {l.received(func(b []byte) []byte { return pemOf("CERTIFICATE", b) }), unusable(format, "cannot be read")},
 			"PEM and garbage":         {l.received(func(b []byte) []byte { return append(pemOf("X509 CRL", b), 'x') }), unusable(format, "cannot be read")},
+			"garbage and PEM":         {l.received(func(b []byte) []byte { return append([]byte("x\n"), pemOf("X509 CRL", b)...) }), unusable(format, "cannot be read")},
+			"two lists":               {l.received(func(b []byte) []byte { return append(pemOf("X509 CRL", b), pemOf("X509 CRL", b)...) }), unusable(format, "cannot be read")},
 			"hexadecimal and garbage": {l.received(func(b []byte) []byte { return append(hex.AppendEncode(nil, b), 'x') }), unusable(format, "cannot be read")},
 			"more than 1 MiB": {l.received(func(b []byte) []byte {
 				return append(pemOf("X509 CRL", b), bytes.Repeat([]byte(" "), 1<<20)...)
@@ -102,6 +105,17 @@ func TestCRL(t *testing.T) {
 			"CRL_INVALID_EXTENSIONS: critical one of the list": {l.issued(func(c *issue.CRL) {
 				c.Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: []byte{0x30, 0}}}
 			}), unusable("CRL_INVALID_EXTENSIONS", "has an unknown critical")},
+			"CRL_INVALID_EXTENSIONS: of one kind of certificate": {l.issued(func(c *issue.CRL) {
+				c.Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Value: []byte{0x30, 3, 0x82, 1, 0xff}}}
+			}), unusable("CRL_INVALID_EXTENSIONS", "is only a part")},
+			"CRL_INVALID_EXTENSIONS: of what has changed": {l.issued(func(c *issue.CRL) {
+				c.Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Value: []byte{2, 1, 1}}}
+			}), unusable("CRL_INVALID_EXTENSIONS", "is only a part")},
+			"CRL_INVALID_SIGNATURE: by another hash": {func(s *scene) {
+				var p *people
+				s.certified = func(all *people) { p = all }
+				s.handed = func(e *evidence) { *l.content(e) = hashedOtherwise(t, *l.content(e), *l.issuer(p)) }
+			}, unusable("CRL_INVALID_SIGNATURE", "is not signed by")},
 			"CRL_INVALID_EXTENSIONS: critical one of an entry": {func(s *scene) {
 				l.profile(s).Revoked = two
 				var p *people
@@ -206,6 +220,14 @@ func criticalEntry(t *testing.T, der []byte, by *issue.Entity) []byte {
 	list.Signature.Bytes = must(by.Key.Sign(rand.Reader, digest[:], nil))(t)
 	list.Signature.BitLength = 8 * len(list.Signature.Bytes)
 	return must(asn1.Marshal(list))(t)
+}
+
+// hashedOtherwise has a list signed by its own issuer, but not with SHA-256.
+func hashedOtherwise(t *testing.T, der []byte, by *issue.Entity) []byte {
+	t.Helper()
+	list := must(x509.ParseRevocationList(der))(t)
+	list.SignatureAlgorithm = x509.ECDSAWithSHA384
+	return must(x509.CreateRevocationList(rand.Reader, list, by.Certificate, by.Key))(t)
 }
 
 // RFC 5280, section 5.1.

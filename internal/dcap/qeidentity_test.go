@@ -19,7 +19,7 @@ func TestQEIdentity(t *testing.T) {
 	const invalid, mismatch = "ENCLAVE_IDENTITY_INVALID", "QE_IDENTITY_MISMATCH"
 	schema, incomplete := unusable(invalid, "schema"), unusable(invalid, "all its fields")
 	r := rows{
-		"of the TDX quoting enclave":           {qe(put("id", `"TD_QE"`)), incomplete},
+		"of the TDX quoting enclave":           {qe(put("id", `"TD_QE"`)), unusable(mismatch, "another TEE")},
 		"of the quote verification enclave":    {qe(put("id", `"QVE"`)), incomplete},
 		"id missing":                           {qe(drop("id")), incomplete},
 		"product id missing":                   {qe(drop("isvprodid")), incomplete},
@@ -41,7 +41,7 @@ func TestQEIdentity(t *testing.T) {
 		"another enclave of the same signer": {report(func(r *sgx.ReportBody) {
 			*r = sgx.ReportBody{MRSIGNER: r.MRSIGNER, Attributes: r.Attributes, MiscSelect: r.MiscSelect, SVN: 99}
 		}), forged(mismatch, "product id 0")},
-		"SVN below every level": {report(func(r *sgx.ReportBody) { r.SVN = 7 }), forged("QE_IDENTITY_OUT_OF_DATE", "SVN 7")},
+		"SVN below every level": {report(func(r *sgx.ReportBody) { r.SVN = 7 }), forged("TCB_NOT_SUPPORTED", "quoting enclave's SVN 7")},
 	}
 	for name, bytes := range map[string]int{"miscselect": 4, "miscselectMask": 4, "attributes": 16, "attributesMask": 16, "mrsigner": 32} {
 		digits := strings.Repeat("00", bytes)

@@ -1,37 +1,38 @@
 package dcap
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-
 	"github.com/cleave-sdk/cleave/internal/lebyte"
 	"github.com/cleave-sdk/cleave/internal/sgx"
 )
 
-// Sizes in bytes. A genuine quote of version 3 has about 4,700.
+// Sizes in bytes. A genuine quote has about 4,700.
 const (
 	headerSize   = 48
-	signedSize   = headerSize + sgx.ReportBodySize
-	minQuoteSize = signedSize + 4
+	minQuoteSize = headerSize + sgx.ReportBodySize + 4
 	maxQuoteSize = 64 << 10
 )
 
+// Kinds of trusted execution environment (TEE) that quotes are of.
 const (
-	attestationKeyECDSA256 = 2
-	certificationPCKChain  = 5
+	TEESGX = 0x00
+	TEETDX = 0x81
 )
+
+const attestationKeyECDSA256 = 2
 
 // intelVendor is the vendor of the quoting enclave.
 var intelVendor = [16]byte{0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07}
 
-// Quote is a parsed SGX quote of version 3. Nothing in it has been verified.
-// Its slices share the memory it was parsed from.
+// Quote is a parsed quote of version 3, 4 or 5. Nothing in it has been
+// verified. Its slices share the memory it was parsed from.
 type Quote struct {
 	Version  uint16
+	TEE      uint32 // TEESGX or TEETDX
 	QESVN    uint16
 	PCESVN   uint16
-	UserData [20]byte
-	Body     sgx.ReportBody
+	UserData [20]byte       // the quoting enclave's identifier and four zeros
+	Body     sgx.ReportBody // of an enclave; zero in a trust domain's quote
+	TD       *TDBody        // of a trust domain; nil in an enclave's quote
 
 	signed          []byte // header and body
 	signature       []byte // by the attestation key over signed
@@ -51,61 +52,44 @@ func ParseQuote(b []byte) (*Quote, error) {
 	if len(b) > maxQuoteSize {
 		return nil, malformed("%d bytes are more than the %d a quote may have", len(b), maxQuoteSize)
 	}
-	q := &Quote{signed: b[:signedSize:signedSize]}
+	q := new(Quote)
 	s := lebyte.String(b)
 	if err := q.readHeader(&s); err != nil {
 		return nil, err
 	}
-	if !q.Body.Read(&s) {
-		return nil, malformed("the report body has reserved bytes that are not zero")
+	if err := q.readBody(&s); err != nil {
+		return nil, err
 	}
-	if !q.readSignature(&s) {
-		return nil, malformed("the signature data does not have the length it declares, or something follows it")
+	end := len(b) - len(s)
+	q.signed = b[:end:end]
+	if err := q.readSignature(&s); err != nil {
+		return nil, err
 	}
 	return q, nil
 }
 
 func (q *Quote) readHeader(s *lebyte.String) error {
 	var keyType uint16
-	var tee uint32
 	var vendor [16]byte
-	if !s.Uint16(&q.Version) || !s.Uint16(&keyType) {
+	if !s.Uint16(&q.Version) || !s.Uint16(&keyType) || !s.Uint32(&q.TEE) ||
+		!s.Uint16(&q.QESVN) || !s.Uint16(&q.PCESVN) || !s.Copy(vendor[:]) || !s.Copy(q.UserData[:]) {
 		return malformed("the header is cut off")
 	}
-	switch q.Version {
-	case 3:
-	case 4, 5:
-		return unsupported("quotes of version %d cannot be verified yet, only SGX quotes of version 3", q.Version)
-	default:
+	switch {
+	case q.Version < 3 || q.Version > 5:
 		return malformed("there is no quote version %d", q.Version)
-	}
-	if !s.Uint32(&tee) || tee != 0 {
+	case q.Version == 3 && q.TEE != TEESGX:
 		return malformed("the header's reserved bytes are not zero")
-	}
-	if !s.Uint16(&q.QESVN) || !s.Uint16(&q.PCESVN) || !s.Copy(vendor[:]) || !s.Copy(q.UserData[:]) {
-		return malformed("the header is cut off")
-	}
-	if keyType != attestationKeyECDSA256 {
+	case q.TEE != TEESGX && q.TEE != TEETDX:
+		return unsupported("quotes of a TEE of kind %#x: only those of SGX (0) and TDX (0x81) can be verified", q.TEE)
+	case q.TEE == TEETDX && (q.QESVN != 0 || q.PCESVN != 0): // reserved in these
+		return malformed("the header's reserved bytes are not zero")
+	case keyType != attestationKeyECDSA256:
 		return unsupported("attestation key type %d: only ECDSA with P-256 (2) can be verified", keyType)
-	}
-	if vendor != intelVendor {
+	case vendor != intelVendor:
 		return unsupported("quoting enclave vendor %x is not Intel", vendor)
 	}
 	return nil
-}
-
-func (q *Quote) readSignature(s *lebyte.String) bool {
-	var size, certSize uint32
-	var authSize uint16
-	return s.Uint32(&size) && uint64(size) == uint64(len(*s)) &&
-		s.Bytes(&q.signature, 64) &&
-		s.Bytes(&q.attestationKey, 64) &&
-		s.Bytes(&q.qeReport, sgx.ReportBodySize) &&
-		s.Bytes(&q.qeReportSig, 64) &&
-		s.Uint16(&authSize) && s.Bytes(&q.qeAuthData, uint64(authSize)) &&
-		s.Uint16(&q.certificateType) &&
-		s.Uint32(&certSize) && s.Bytes(&q.certificate, uint64(certSize)) &&
-		s.Empty()
 }
 
 // Kind returns the version and the kind of trusted execution environment that
@@ -117,25 +101,13 @@ func Kind(b []byte) (version uint16, tee uint32, ok bool) {
 	return version, tee, ok
 }
 
-// TEETDX is the kind of a trust domain's quote. An SGX enclave's is 0.
-const TEETDX = 0x81
-
-// PCK returns the certificate chain that the quote brings along, not verified.
-func (q *Quote) PCK() (*PCKChain, error) {
-	switch q.certificateType {
-	case certificationPCKChain:
-		return parsePCKChain(q.certificate)
-	case 1, 2, 3, 4, 6, 7:
-		return nil, unsupported("certification data type %d: only quotes that bring their PCK certificate chain (5) can be verified", q.certificateType)
+// Size returns how many bytes the quote that b begins with says it has.
+func Size(b []byte) (n int, ok bool) {
+	var q Quote
+	var size uint32
+	s := lebyte.String(b)
+	if len(b) < minQuoteSize || q.readHeader(&s) != nil || q.readBody(&s) != nil || !s.Uint32(&size) || uint64(size) > uint64(len(s)) {
+		return 0, false
 	}
-	return nil, malformed("there is no certification data type %d", q.certificateType)
-}
-
-// key parses the attestation key, which must be a point of P-256.
-func (q *Quote) key() (*ecdsa.PublicKey, error) {
-	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append([]byte{4}, q.attestationKey...))
-	if err != nil {
-		return nil, forged("INVALID_QUOTE_SIGNATURE", "the attestation key is not a point of P-256")
-	}
-	return key, nil
+	return len(b) - len(s) + int(size), true
 }

@@ -53,6 +53,15 @@ func forged(name, says string) refusal { return refusal{dcap.ErrForged, name, sa
 
 func unusable(name, says string) refusal { return refusal{dcap.ErrCollateral, name, says} }
 
+// in plays the rows in another scene than an enclave's.
+func (r rows) in(base change) rows {
+	for name, row := range r {
+		row.change = both(base, row.change)
+		r[name] = row
+	}
+	return r
+}
+
 // refused plays each scene and compares how it is refused.
 func (r rows) refused(t *testing.T) {
 	t.Helper()

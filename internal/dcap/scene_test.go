@@ -28,6 +28,7 @@ type scene struct {
 	editTCB, editQE edit // of the JSON before it is signed
 	rootCRL, pckCRL issue.CRL
 	body, qe        sgx.ReportBody
+	td              *issue.TD // instead of body, if not nil
 
 	// Called between the steps, if not nil.
 	certified func(*people)      // certificates are there, nothing else is signed
@@ -52,6 +53,7 @@ type evidence struct {
 	collateral dcap.Collateral
 	root       []byte
 	now        time.Time
+	grace      time.Duration
 }
 
 var (
@@ -101,6 +103,29 @@ func newScene() *scene {
 	return s
 }
 
+// inTD makes the scene one of a trust domain of TDX 1.0 whose module is of
+// generation 1.
+func inTD(s *scene) {
+	s.td = &issue.TD{
+		TCBSVN:     [16]byte{5, 1, 2, 3: 1},
+		MRTD:       [48]byte{0x7D},
+		RTMR:       [4][48]byte{3: {1, 47: 2}},
+		Attributes: 1 << 28,
+		ReportData: [64]byte{4, 5, 6, 63: 7},
+	}
+	s.tcbInfo = issue.NewTDXInfo(&s.platform, s.td, validity)
+	identity := s.qeIdentity
+	identity.ID = "TD_QE"
+	s.qeIdentity = identity
+}
+
+// inTD15 is inTD for TDX 1.5, where the module has not been updated since the
+// launch.
+func inTD15(s *scene) {
+	inTD(s)
+	s.td.V15, s.td.TCBSVN2, s.td.MRSERVICETD = true, s.td.TCBSVN, [48]byte{0x5D}
+}
+
 // play issues everything.
 func (s *scene) play(t testing.TB) *evidence {
 	t.Helper()
@@ -147,6 +172,9 @@ func (s *scene) certify(t testing.TB) *people {
 func (s *scene) makeQuote(t testing.TB, p *people) []byte {
 	t.Helper()
 	q := issue.NewQuote(&s.body, &s.qe, p.pck.Certificate, p.ca.Certificate, p.root.Certificate)
+	if s.td != nil {
+		q = issue.NewTDQuote(s.td, &s.qe, p.pck.Certificate, p.ca.Certificate, p.root.Certificate)
+	}
 	call := func(hook func(*issue.Quote)) {
 		if hook != nil {
 			hook(q)
@@ -180,6 +208,19 @@ func (e *evidence) verify() (*dcap.Verdict, error) {
 		return nil, err
 	}
 	return dcap.Verify(q, pck, e.collateral, e.root, e.now)
+}
+
+// remembering is verify with a memory and parsed collateral.
+func (e *evidence) remembering(m *dcap.Memory, d *dcap.Documents) (*dcap.Verdict, error) {
+	q, err := dcap.ParseQuote(e.quote)
+	if err != nil {
+		return nil, err
+	}
+	pck, err := m.PCK(q)
+	if err != nil {
+		return nil, err
+	}
+	return m.Verify(q, pck, d, e.root, e.now, e.grace)
 }
 
 func must[T any](v T, err error) func(testing.TB) T {

@@ -97,11 +97,13 @@ func TestDocuments(t *testing.T) {
 				"status is null":                  {d.signed(put("tcbStatus", "null")), incomplete},
 				"date missing":                    {d.signed(drop("tcbDate")), incomplete},
 				"date that is none":               {d.signed(put("tcbDate", `"2026-02-30T00:00:00Z"`)), schema},
+				"evaluation missing":              {d.signed(drop("tcbEvaluationDataNumber")), incomplete},
+				"relaunch advised":                {d.signed(put("tcbStatus", `"TDRelaunchAdvised"`)), incomplete},
 				"negative evaluation":             {d.signed(put("tcbEvaluationDataNumber", "-1")), schema},
 				"EXPIRED":                         {d.signed(put("nextUpdate", `"2026-03-01T11:59:59Z"`)), expired},
-				"without an end":                  {d.signed(drop("nextUpdate")), expired},
+				"without an end":                  {d.signed(drop("nextUpdate")), incomplete},
 				"from the future":                 {d.signed(put("issueDate", `"2026-03-01T12:00:01Z"`)), expired},
-				"without a beginning":             {d.signed(drop("issueDate")), expired},
+				"without a beginning":             {d.signed(drop("issueDate")), incomplete},
 				"INVALID_SIGNATURE: body changed": {d.received(put("tcbDate", `"2026-02-20T12:00:00Z"`)), signature},
 				"INVALID_SIGNATURE: space added":  {d.received(replace(`"version":`, `"version": `)), signature},
 				"INVALID_SIGNATURE: zeros":        {d.received(put("signature", `"`+strings.Repeat("00", 64)+`"`)), signature},
@@ -122,18 +124,19 @@ func TestDocuments(t *testing.T) {
 
 func TestSigningChain(t *testing.T) {
 	for name, d := range documents() {
-		missing := unusable("TCB_SIGNING_CERT_MISSING", "")
+		missing, rootless := unusable("TCB_SIGNING_CERT_MISSING", name), unusable("SGX_ROOT_CA_MISSING", name)
+		late := func(says string) refusal { return unusable("SIGNING_CERT_CHAIN_EXPIRED", name+": "+says) }
 		untrusted := func(says string) refusal { return unusable("TCB_SIGNING_CERT_CHAIN_UNTRUSTED", name+": "+says) }
 		t.Run(name, func(t *testing.T) {
 			rows{
 				"TCB_SIGNING_CERT_MISSING": {d.chained(func(*people) []byte { return nil }), unusable("TCB_SIGNING_CERT_MISSING", "missing or not")},
 				"garbage":                  {d.chained(func(*people) []byte { return []byte("<html>") }), unusable("TCB_SIGNING_CERT_MISSING", "missing or not")},
-				"without the root":         {d.chained(func(p *people) []byte { return issue.PEM(p.signing.Certificate) }), missing},
+				"without the root":         {d.chained(func(p *people) []byte { return issue.PEM(p.signing.Certificate) }), rootless},
 				"only the root":            {d.chained(func(p *people) []byte { return issue.PEM(p.root.Certificate) }), missing},
 				"root twice":               {d.chained(func(p *people) []byte { return issue.PEM(p.root.Certificate, p.root.Certificate) }), missing},
 				"extra certificate": {d.chained(func(p *people) []byte {
 					return issue.PEM(p.signing.Certificate, p.ca.Certificate, p.root.Certificate)
-				}), missing},
+				}), unusable("TCB_SIGNING_CERT_CHAIN_UNTRUSTED", name+" is not one of")},
 				"PCK CA as signer": {d.chained(func(p *people) []byte { return issue.PEM(p.ca.Certificate, p.root.Certificate) }), missing},
 				"PCK as signer": {d.chained(func(p *people) []byte {
 					return issue.PEM(p.pck.Certificate, p.ca.Certificate, p.root.Certificate)
@@ -142,13 +145,13 @@ func TestSigningChain(t *testing.T) {
 				"signer below the PCK CA": {d.chained(func(p *people) []byte {
 					below := must(issue.TCBSigning(issue.SimulatorNames().TCBSigning, lifetime).Issue(p.ca, nil))(t)
 					return issue.PEM(below.Certificate, p.ca.Certificate)
-				}), missing},
+				}), rootless},
 				"other name of the signer": {d.chained(func(p *people) []byte { return apart(t, p, issue.Subject{CommonName: "Intel SGX Signing"}) }), missing},
 				"other name of the root": {d.chained(func(p *people) []byte {
 					root := must(issue.RootCA(issue.Subject{CommonName: "Root"}, lifetime).Issue(nil, p.root.Key))(t)
 					signing := must(issue.TCBSigning(issue.SimulatorNames().TCBSigning, lifetime).Issue(root, p.signing.Key))(t)
 					return issue.PEM(signing.Certificate, root.Certificate)
-				}), missing},
+				}), rootless},
 				"wrong root with the same name": {func(s *scene) {
 					stranger := newScene().play(t)
 					s.handed = func(e *evidence) {
@@ -159,9 +162,9 @@ func TestSigningChain(t *testing.T) {
 				"TCB_SIGNING_CERT_INVALID_ISSUER": {d.chained(func(p *people) []byte {
 					resign(t, p.signing, p.root, p.pck.Key)
 					return issue.PEM(p.signing.Certificate, p.root.Certificate)
-				}), untrusted(`"Cleave Simulator SGX TCB Signing" is not signed`)},
-				"SIGNING_CERT_CHAIN_EXPIRED": {d.chained(signing(t, func(p *issue.Profile) { p.Validity.Until = noon.AddDate(0, 0, -1) })), untrusted(`"Cleave Simulator SGX TCB Signing" is not valid`)},
-				"not yet valid":              {d.chained(signing(t, func(p *issue.Profile) { p.Validity.From = noon.AddDate(0, 0, 1) })), untrusted(`"Cleave Simulator SGX TCB Signing" is not valid`)},
+				}), unusable("TCB_SIGNING_CERT_INVALID_ISSUER", name+`: "Cleave Simulator SGX TCB Signing" is not signed`)},
+				"SIGNING_CERT_CHAIN_EXPIRED": {d.chained(signing(t, func(p *issue.Profile) { p.Validity.Until = noon.AddDate(0, 0, -1) })), late(`"Cleave Simulator SGX TCB Signing" is not valid`)},
+				"not yet valid":              {d.chained(signing(t, func(p *issue.Profile) { p.Validity.From = noon.AddDate(0, 0, 1) })), late(`"Cleave Simulator SGX TCB Signing" is not valid`)},
 				"wrong key usage":            {d.chained(signing(t, func(p *issue.Profile) { p.KeyUsage = x509.KeyUsageContentCommitment })), untrusted(`"Cleave Simulator SGX TCB Signing" is not a certificate for signing`)},
 				"no basic constraints": {d.chained(signing(t, func(p *issue.Profile) {
 					p.Omit = []asn1.ObjectIdentifier{issue.OIDBasicConstraints()}
@@ -170,7 +173,7 @@ func TestSigningChain(t *testing.T) {
 					profile := issue.RootCA(issue.SimulatorNames().Root, issue.Validity{From: lifetime.From, Until: noon.AddDate(0, 0, -1)})
 					root := must(profile.Issue(nil, p.root.Key))(t)
 					return issue.PEM(p.signing.Certificate, root.Certificate)
-				}), untrusted(`"Cleave Simulator SGX Root CA" is not valid`)},
+				}), late(`"Cleave Simulator SGX Root CA" is not valid`)},
 				"root with the same key and another name": {d.chained(func(p *people) []byte {
 					root := must(issue.RootCA(issue.IntelNames().Root, lifetime).Issue(nil, p.root.Key))(t)
 					signing := must(issue.TCBSigning(issue.IntelNames().TCBSigning, lifetime).Issue(root, p.signing.Key))(t)

@@ -6,7 +6,8 @@ import "fmt"
 // The zero Status is that no judgement was reached.
 type Status int
 
-// The statuses of Intel's TCB info, for SGX.
+// The statuses of Intel's TCB info, then the two that Intel's library gives to
+// trust domains whose host has been updated since their launch.
 const (
 	StatusUnknown Status = iota
 	UpToDate
@@ -16,6 +17,8 @@ const (
 	OutOfDate
 	OutOfDateConfigurationNeeded
 	Revoked
+	RelaunchAdvised
+	RelaunchAdvisedConfigurationNeeded
 )
 
 var statusNames = [...]string{
@@ -27,6 +30,9 @@ var statusNames = [...]string{
 	OutOfDate:                         "OutOfDate",
 	OutOfDateConfigurationNeeded:      "OutOfDateConfigurationNeeded",
 	Revoked:                           "Revoked",
+
+	RelaunchAdvised:                    "TDRelaunchAdvised",
+	RelaunchAdvisedConfigurationNeeded: "TDRelaunchAdvisedConfigurationNeeded",
 }
 
 // String returns Intel's name.
@@ -56,8 +62,20 @@ func (s *Status) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%.40q is not a TCB status; they are %v", text, statusNames[1:])
 }
 
-// with converges the platform's status with that of a component above it, the
-// quoting enclave.
+// published reports whether the status is one that Intel's documents have.
+func (s Status) published() bool { return s > StatusUnknown && s <= Revoked }
+
+// configurable reports whether the status asks for another configuration.
+func (s Status) configurable() bool {
+	switch s {
+	case ConfigurationNeeded, ConfigurationAndSWHardeningNeeded, OutOfDateConfigurationNeeded:
+		return true
+	}
+	return false
+}
+
+// with converges the platform's status with that of a component above it: the
+// quoting enclave, the TDX module.
 func (s Status) with(component Status) Status {
 	switch {
 	case s == Revoked || component == Revoked:

@@ -1,23 +1,30 @@
 package dcap
 
 import (
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// tcbInfo is Intel's TCB info of versions 2 and 3 for SGX: the levels of one
-// family of platforms, best first.
+// tcbInfo is Intel's TCB info of versions 2 and 3: the levels of one family of
+// platforms, best first.
 type tcbInfo struct {
 	validity
+	tee    uint32
 	fmspc  [6]byte
 	pceID  [2]byte
 	levels []tcbLevel
+
+	// For TDX only.
+	module  tdxModule   // of generation 0
+	modules []tdxModule // of the others
 }
 
 type tcbLevel struct {
 	components [16]uint8
+	tdx        [16]uint8 // for TDX only
 	pceSVN     uint16
 	judgement
 }
@@ -29,7 +36,7 @@ type judgement struct {
 	Advisories []string  `json:"advisoryIDs"`
 }
 
-func (j judgement) valid() bool { return !j.Date.IsZero() && j.Status != StatusUnknown }
+func (j judgement) valid() bool { return !j.Date.IsZero() && j.Status.published() }
 
 // ofEnclave reports whether the status is one that a single enclave can have.
 // Statuses of whole platforms have no rule by which they would converge.
@@ -50,6 +57,13 @@ type tcbInfoJSON struct {
 	} `json:"tcbLevels"`
 }
 
+// tdxInfoJSON is for trust domains.
+type tdxInfoJSON struct {
+	tcbInfoJSON `json:",inline"`
+	Module      tdxModuleJSON    `json:"tdxModule"`
+	Modules     *[]tdxModuleJSON `json:"tdxModuleIdentities"`
+}
+
 func parseTCBDocument(b []byte) (document, error) {
 	var signed struct {
 		Body      jsontext.Value `json:"tcbInfo"`
@@ -58,30 +72,43 @@ func parseTCBDocument(b []byte) (document, error) {
 	if len(b) > maxDocumentSize || json.Unmarshal(b, &signed, strict) != nil {
 		return document{}, collateral("TCB_INFO_UNSUPPORTED_FORMAT", "the TCB info cannot be read: fetch the collateral again")
 	}
-	return document{signed.Body, signed.Signature}, nil
+	return document{what: "TCB info", name: "TCB_INFO", body: signed.Body, signature: signed.Signature}, nil
 }
 
-func (d document) tcbInfo() (*tcbInfo, error) {
-	var body tcbInfoJSON
-	if err := json.Unmarshal(d.body, &body, strict); err != nil {
-		return nil, collateral("TCB_INFO_INVALID", "the TCB info does not follow Intel's schema: %.200v", err)
+func (d *document) tcbInfo() (*tcbInfo, error) {
+	t := new(tcbInfo)
+	var body tdxInfoJSON
+	var err error
+	if d.peek("id") == idTDX {
+		t.tee = TEETDX
+		err = d.decode(&body)
+	} else {
+		err = d.decode(&body.tcbInfoJSON)
 	}
-	info := &tcbInfo{validity: body.validity}
-	if !info.fill(&body) {
-		return nil, collateral("TCB_INFO_INVALID", "the TCB info is not one of version 2 or 3 for SGX with all its fields")
+	if err != nil {
+		return nil, err
 	}
-	return info, nil
+	if !t.fill(&body.tcbInfoJSON) || t.tee == TEETDX && !t.fillModules(&body) {
+		return nil, d.incomplete()
+	}
+	return t, nil
 }
+
+const (
+	idSGX = "SGX"
+	idTDX = "TDX"
+)
 
 func (t *tcbInfo) fill(body *tcbInfoJSON) bool {
 	read, ok := levelReader(body)
-	if !ok || body.TCBType == nil || *body.TCBType != 0 || len(body.Levels) == 0 ||
+	if !ok || !body.valid() || body.TCBType == nil || *body.TCBType != 0 || len(body.Levels) == 0 ||
 		body.FMSPC.fill(t.fmspc[:]) != nil || body.PCEID.fill(t.pceID[:]) != nil {
 		return false
 	}
+	t.validity = body.validity
 	for _, l := range body.Levels {
 		level := tcbLevel{judgement: l.judgement}
-		if !level.valid() || !read(&level, l.TCB) {
+		if !level.valid() || !read(&level, l.TCB) || slices.ContainsFunc(t.levels, level.same) {
 			return false
 		}
 		t.levels = append(t.levels, level)
@@ -89,13 +116,15 @@ func (t *tcbInfo) fill(body *tcbInfoJSON) bool {
 	return true
 }
 
-// levelReader knows the two ways in which levels have been written.
+// levelReader knows the ways in which levels have been written.
 func levelReader(body *tcbInfoJSON) (func(*tcbLevel, []byte) bool, bool) {
 	switch {
 	case body.Version == 2 && body.ID == nil:
 		return (*tcbLevel).readV2, true
-	case body.Version == 3 && body.ID != nil && *body.ID == "SGX":
+	case body.Version == 3 && body.ID != nil && *body.ID == idSGX:
 		return (*tcbLevel).readV3, true
+	case body.Version == 3 && body.ID != nil && *body.ID == idTDX:
+		return (*tcbLevel).readTDX, true
 	}
 	return nil, false
 }
@@ -134,46 +163,52 @@ func (l *tcbLevel) readV2(b []byte) bool {
 	return true
 }
 
+type tcbJSON struct {
+	Components []componentJSON `json:"sgxtcbcomponents"`
+	PCESVN     *uint16         `json:"pcesvn"`
+}
+
+type componentJSON struct {
+	SVN      *uint8 `json:"svn"`
+	Category string `json:"category"`
+	Type     string `json:"type"`
+}
+
 func (l *tcbLevel) readV3(b []byte) bool {
+	var tcb tcbJSON
+	return json.Unmarshal(b, &tcb, strict) == nil && l.fill(&tcb)
+}
+
+func (l *tcbLevel) readTDX(b []byte) bool {
 	var tcb struct {
-		Components []struct {
-			SVN      *uint8 `json:"svn"`
-			Category string `json:"category"`
-			Type     string `json:"type"`
-		} `json:"sgxtcbcomponents"`
-		PCESVN *uint16 `json:"pcesvn"`
+		tcbJSON `json:",inline"`
+		TDX     []componentJSON `json:"tdxtcbcomponents"`
 	}
-	if json.Unmarshal(b, &tcb, strict) != nil || tcb.PCESVN == nil || len(tcb.Components) != len(l.components) {
+	return json.Unmarshal(b, &tcb, strict) == nil && l.fill(&tcb.tcbJSON) && fillComponents(&l.tdx, tcb.TDX)
+}
+
+func (l *tcbLevel) fill(tcb *tcbJSON) bool {
+	if tcb.PCESVN == nil {
 		return false
 	}
 	l.pceSVN = *tcb.PCESVN
-	for i, c := range tcb.Components {
+	return fillComponents(&l.components, tcb.Components)
+}
+
+// fillComponents takes exactly sixteen.
+func fillComponents(dst *[16]uint8, components []componentJSON) bool {
+	if len(components) != len(dst) {
+		return false
+	}
+	for i, c := range components {
 		if c.SVN == nil {
 			return false
 		}
-		l.components[i] = *c.SVN
+		dst[i] = *c.SVN
 	}
 	return true
 }
 
-// level returns the first level that p reaches in every component.
-func (t *tcbInfo) level(p *Platform) (*tcbLevel, error) {
-	if t.fmspc != p.FMSPC || t.pceID != p.PCEID {
-		return nil, collateral("TCB_INFO_MISMATCH", "the TCB info is for platforms %x, this one is a %x: fetch the collateral for it", t.fmspc, p.FMSPC)
-	}
-	for i := range t.levels {
-		if t.levels[i].reachedBy(p) {
-			return &t.levels[i], nil
-		}
-	}
-	return nil, forged("TCB_NOT_SUPPORTED", "the platform's TCB is below every level that Intel judges")
-}
-
-func (l *tcbLevel) reachedBy(p *Platform) bool {
-	for i, svn := range l.components {
-		if p.Components[i] < svn {
-			return false
-		}
-	}
-	return p.PCESVN >= l.pceSVN
+func (l *tcbLevel) same(other tcbLevel) bool {
+	return l.components == other.components && l.tdx == other.tdx && l.pceSVN == other.pceSVN
 }

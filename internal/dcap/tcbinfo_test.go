@@ -81,6 +81,8 @@ func TestTCBInfo(t *testing.T) {
 		"version 2, component of 256":            {v2(put("sgxtcbcomp01svn", "256")), incomplete},
 		"second level without a status":          {tcb(secondLevel(drop("tcbStatus"))), incomplete},
 		"second level without PCESVN":            {tcb(secondLevel(drop("pcesvn"))), incomplete},
+		"the same level twice":                   {tcb(secondLevel(same)), incomplete},
+		"the same level with another status":     {tcb(secondLevel(put("tcbStatus", `"Revoked"`))), incomplete},
 		"TCB_INFO_MISMATCH: FMSPC":               {tcb(put("fmspc", `"00906ED5ABCE"`)), unusable("TCB_INFO_MISMATCH", "00906ed5abce")},
 		"TCB_INFO_MISMATCH: PCEID":               {tcb(put("pceId", `"1235"`)), unusable("TCB_INFO_MISMATCH", "")},
 	}.refused(t)
@@ -88,7 +90,7 @@ func TestTCBInfo(t *testing.T) {
 		"version 2":              v2(same),
 		"hexadecimal lower case": tcb(put("fmspc", `"00906ed5abcd"`)),
 		"components described":   tcb(replace(`{"svn":1}`, `{"svn":1,"category":"BIOS","type":"Early Microcode Update"}`)),
-		"two levels":             tcb(secondLevel(same)),
+		"two levels":             tcb(secondLevel(put("pcesvn", "12"))),
 	})
 }
 

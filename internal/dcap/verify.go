@@ -3,69 +3,66 @@ package dcap
 import (
 	"crypto/ecdsa"
 	"crypto/sha256"
-	"crypto/x509"
-	"slices"
 	"time"
 
 	"github.com/cleave-sdk/cleave/internal/sgx"
 )
 
-// Collateral is what Intel publishes about a family of platforms, as received.
-type Collateral struct {
-	TCBInfo         []byte // JSON with its signature
-	TCBInfoChain    []byte // PEM
-	QEIdentity      []byte // JSON with its signature
-	QEIdentityChain []byte // PEM
-	RootCRL         []byte // DER, PEM or hexadecimal
-	PCKCRL          []byte // DER, PEM or hexadecimal
-}
-
-// TCB is Intel's judgement of the platform and its quoting enclave together.
-type TCB struct {
-	Status     Status
-	Advisories []string  // that apply, sorted
-	Date       time.Time // up to when known weaknesses are accounted for
-	Evaluation uint32    // number of Intel's evaluation: the lower of the two documents'
-}
-
 // Verdict says that a quote is genuine.
 type Verdict struct {
-	Body     sgx.ReportBody
+	Body     sgx.ReportBody // of an enclave; zero in a trust domain's verdict
+	TD       *TDBody        // of a trust domain; nil in an enclave's verdict
 	Platform Platform
 	TCB      TCB
 	Root     [32]byte  // SHA-256 of the root's SubjectPublicKeyInfo
-	Expires  time.Time // when the first document the verdict rests on does
+	Expires  time.Time // when the first document the verdict rests on does; with grace, it may have
+}
+
+// Verify is [Memory.Verify] for one verification.
+func Verify(q *Quote, pck *PCKChain, c Collateral, root []byte, now time.Time) (*Verdict, error) {
+	d, err := ParseCollateral(c)
+	if err != nil {
+		return nil, err
+	}
+	return new(Memory).Verify(q, pck, d, root, now, 0)
 }
 
 // Verify says whether q, which brings the chain pck or has it from elsewhere,
 // is genuine under the root key, a SubjectPublicKeyInfo, at the time now. It
-// asks neither what enclave q is of nor what it says.
-func Verify(q *Quote, pck *PCKChain, c Collateral, root []byte, now time.Time) (*Verdict, error) {
-	docs, err := parse(c)
+// asks neither what q is of nor what it says.
+//
+// Documents and revocation lists may have expired by up to grace; certificates
+// may not.
+func (m *Memory) Verify(q *Quote, pck *PCKChain, d *Documents, root []byte, now time.Time, grace time.Duration) (*Verdict, error) {
+	a := anchor{root, now, grace}
+	if err := m.proveChain(pck, root); err != nil {
+		return nil, err
+	}
+	documents, err := m.proveDocuments(d, pck)
 	if err != nil {
 		return nil, err
 	}
-	a := anchor{root, now}
-	if err := pck.check(a, docs.rootCRL, docs.pckCRL); err != nil {
+	if err := pck.check(a, d); err != nil {
 		return nil, err
 	}
-	if err := docs.check(a); err != nil {
+	if err := documents.check(a); err != nil {
 		return nil, err
 	}
 	qe, err := q.checkSignatures(pck.Leaf.PublicKey.(*ecdsa.PublicKey))
 	if err != nil {
 		return nil, err
 	}
-	tcb, err := docs.judge(&pck.Platform, qe)
+	tcb, err := documents.judge(q, &pck.Platform, qe)
 	if err != nil {
 		return nil, err
 	}
 	return &Verdict{
 		Body:     q.Body,
+		TD:       q.TD,
 		Platform: pck.Platform,
 		TCB:      tcb,
 		Root:     sha256.Sum256(root),
-		Expires:  earliest(pck.notAfter(), docs.notAfter()),
+		Expires:  earliest(pck.notAfter(), documents.notAfter()),
 	}, nil
 }
 
@@ -100,77 +97,4 @@ func (q *Quote) keyBinding() (data [64]byte) {
 	h.Write(q.qeAuthData)
 	h.Sum(data[:0])
 	return data
-}
-
-// documents is parsed collateral. The last two are there once it is checked.
-type documents struct {
-	tcbDocument, qeDocument document
-	tcbSigner, qeSigner     *signer
-	rootCRL, pckCRL         *x509.RevocationList
-	tcbInfo                 *tcbInfo
-	qeIdentity              *qeIdentity
-}
-
-func parse(c Collateral) (d documents, err error) {
-	if d.tcbDocument, err = parseTCBDocument(c.TCBInfo); err != nil {
-		return d, err
-	}
-	if d.qeDocument, err = parseQEDocument(c.QEIdentity); err != nil {
-		return d, err
-	}
-	if d.tcbSigner, err = parseSigner(c.TCBInfoChain); err != nil {
-		return d, err
-	}
-	if d.qeSigner, err = parseSigner(c.QEIdentityChain); err != nil {
-		return d, err
-	}
-	if d.rootCRL, err = parseCRL("root CA", c.RootCRL); err != nil {
-		return d, err
-	}
-	d.pckCRL, err = parseCRL("PCK", c.PCKCRL)
-	return d, err
-}
-
-// check verifies the two signed documents and reads them.
-func (d *documents) check(a anchor) (err error) {
-	if err = d.tcbSigner.check(a, d.rootCRL, d.tcbDocument, "TCB_INFO_INVALID_SIGNATURE", "TCB info"); err != nil {
-		return err
-	}
-	if err = d.qeSigner.check(a, d.rootCRL, d.qeDocument, "ENCLAVE_IDENTITY_INVALID_SIGNATURE", "QE identity"); err != nil {
-		return err
-	}
-	if d.tcbInfo, err = d.tcbDocument.tcbInfo(); err != nil {
-		return err
-	}
-	if d.qeIdentity, err = d.qeDocument.qeIdentity(); err != nil {
-		return err
-	}
-	if err = d.tcbInfo.validity.check(a, "TCB_INFO_EXPIRED", "TCB info"); err != nil {
-		return err
-	}
-	return d.qeIdentity.validity.check(a, "ENCLAVE_IDENTITY_EXPIRED", "QE identity")
-}
-
-func (d *documents) judge(p *Platform, qe *sgx.ReportBody) (TCB, error) {
-	platform, err := d.tcbInfo.level(p)
-	if err != nil {
-		return TCB{}, err
-	}
-	enclave, err := d.qeIdentity.level(qe)
-	if err != nil {
-		return TCB{}, err
-	}
-	advisories := slices.Concat(platform.Advisories, enclave.Advisories)
-	slices.Sort(advisories)
-	return TCB{
-		Status:     platform.Status.with(enclave.Status),
-		Advisories: slices.Compact(advisories),
-		Date:       earliest(platform.Date, enclave.Date),
-		Evaluation: min(d.tcbInfo.Evaluation, d.qeIdentity.Evaluation),
-	}, nil
-}
-
-func (d *documents) notAfter() time.Time {
-	return earliest(d.tcbInfo.NextUpdate, d.qeIdentity.NextUpdate, d.rootCRL.NextUpdate, d.pckCRL.NextUpdate,
-		d.tcbSigner.notAfter(), d.qeSigner.notAfter())
 }

@@ -107,14 +107,14 @@ func TestExpires(t *testing.T) {
 }
 
 func TestStatusText(t *testing.T) {
-	for s := dcap.UpToDate; s <= dcap.Revoked; s++ {
+	for s := dcap.UpToDate; s <= dcap.RelaunchAdvisedConfigurationNeeded; s++ {
 		text, err := s.MarshalText()
 		var back dcap.Status
 		if err != nil || back.UnmarshalText(text) != nil || back != s {
 			t.Errorf("%v: %q, %v, read as %v", s, text, err, back)
 		}
 	}
-	for _, s := range []dcap.Status{dcap.StatusUnknown, -1, dcap.Revoked + 1} {
+	for _, s := range []dcap.Status{dcap.StatusUnknown, -1, dcap.RelaunchAdvisedConfigurationNeeded + 1} {
 		if text, err := s.MarshalText(); err == nil || text != nil || s.String() == "" {
 			t.Errorf("%v has the text %q", s, text)
 		}

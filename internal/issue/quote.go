@@ -19,13 +19,13 @@ var errCurve = errors.New("issue: quotes and documents are signed with P-256 key
 type Quote struct {
 	Version  uint16
 	KeyType  uint16 // 2: ECDSA with P-256
-	TEE      uint32 // 0: SGX
+	TEE      uint32 // 0: SGX, 0x81: TDX
 	QESVN    uint16
 	PCESVN   uint16
 	Vendor   [16]byte
 	UserData [20]byte // the QE's identifier and four zeros
-	BodyType uint16   // of version 5 only; 1: an SGX report
-	Body     []byte   // 384 bytes of an SGX report
+	BodyType uint16   // of version 5 only; 1: an SGX report, 2 and 3: TD reports
+	Body     []byte   // 384 bytes of an SGX report, or a TD report
 
 	Signature         [64]byte
 	AttestationKey    [64]byte

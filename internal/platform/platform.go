@@ -30,3 +30,14 @@ type Platform interface {
 
 	sealing.Keys
 }
+
+// ErrNotForMe is a report that was not made for this enclave on this CPU, or
+// has been changed since.
+var ErrNotForMe = errors.New("platform: not a report for this enclave on this CPU")
+
+// ReportVerifier is a Platform that can check local reports.
+type ReportVerifier interface {
+	// VerifyReport returns nil if another enclave of this CPU made the report
+	// for this one, ErrNotForMe if not, or why that could not be found out.
+	VerifyReport(context.Context, sgx.Report) error
+}

@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// ErrForeign is evidence in a format that this package does not read.
+var ErrForeign = errors.New("ratls: evidence in another format")
+
 var (
 	errNone      = errors.New("ratls: the certificate has no attestation evidence (extension 2.23.133.5.4.9)")
 	errDuplicate = errors.New("ratls: the certificate has attestation evidence twice")
@@ -58,8 +61,15 @@ func none(cert *x509.Certificate) error {
 	if others == nil {
 		return errNone
 	}
-	return fmt.Errorf("ratls: the certificate has %s; only TCG DICE / CCC evidence (%v) is accepted", strings.Join(others, ", "), OID())
+	return foreignError("ratls: the certificate has " + strings.Join(others, ", ") + "; only TCG DICE / CCC evidence (" + OID().String() + ") is accepted")
 }
+
+// A foreignError names the formats that were found.
+type foreignError string
+
+func (e foreignError) Error() string { return string(e) }
+
+func (e foreignError) Is(target error) bool { return target == ErrForeign }
 
 // foreign names extensions that have evidence in formats this package does
 // not read.
