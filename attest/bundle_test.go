@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -225,4 +226,19 @@ func FuzzBundle(f *testing.F) {
 			t.Errorf("%v: %s", err, text)
 		}
 	})
+}
+
+// Each of a million empty platforms would take a hundred times its size.
+func TestBundleOfManyPlatforms(t *testing.T) {
+	text := `{"version":1,"platforms":[{}` + strings.Repeat(",{}", 5_000_000) + `]}`
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := attest.ParseBundle([]byte(text))
+	runtime.ReadMemStats(&after)
+	if !errors.Is(err, attest.ErrCollateral) {
+		t.Error(err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 4*uint64(len(text)) {
+		t.Errorf("%d bytes took %d", len(text), took)
+	}
 }

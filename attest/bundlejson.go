@@ -7,17 +7,44 @@ import (
 	"fmt"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
 	bundleVersion = 1
 	// maxBundleSize bounds a bundle's JSON. One platform takes 20 to 40 kilobytes.
 	maxBundleSize = 16 << 20
+	// maxKinds bounds the platforms in one.
+	maxKinds = 256
 )
 
 type bundleJSON struct {
-	Version   int        `json:"version"`
-	Platforms []kindJSON `json:"platforms"`
+	Version   int   `json:"version"`
+	Platforms kinds `json:"platforms"`
+}
+
+// kinds is read one by one: a list of a million empty ones would take a
+// hundred times its size.
+type kinds []kindJSON
+
+var errKinds = fmt.Errorf("it has more than %d platforms: make several", maxKinds)
+
+func (k *kinds) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if token, err := d.ReadToken(); err != nil || token.Kind() != '[' {
+		return errors.Join(err, errors.New("platforms is not a list"))
+	}
+	for d.PeekKind() != ']' {
+		if len(*k) == maxKinds {
+			return errKinds
+		}
+		var kind kindJSON
+		if err := json.UnmarshalDecode(d, &kind); err != nil {
+			return err
+		}
+		*k = append(*k, kind)
+	}
+	_, err := d.ReadToken()
+	return err
 }
 
 // kindJSON is what a bundle has about one kind of platform. A field is nil if
@@ -123,7 +150,7 @@ func parseSubject(tee, fmspc, ca string) (s Subject, err error) {
 // MarshalJSON writes the bundle in a fixed order. What is not text, or has a
 // list in no known form, is refused.
 func (b Bundle) MarshalJSON() ([]byte, error) {
-	file := bundleJSON{Version: bundleVersion, Platforms: []kindJSON{}}
+	file := bundleJSON{Version: bundleVersion, Platforms: kinds{}}
 	for _, s := range b.Subjects() {
 		k, err := newKindJSON(s, b[s])
 		if err != nil {

@@ -196,10 +196,11 @@ func (c *Cache) current(s Subject) (*call, error) {
 }
 
 func (c *Cache) now() time.Time {
-	if c.Time == nil {
-		return time.Now()
+	now := time.Now
+	if c.Time != nil {
+		now = c.Time
 	}
-	return c.Time()
+	return now().Round(0) // a monotonic reading would hide that the clock was set back
 }
 
 // serves reports whether what is kept can be returned. After its expiry the

@@ -35,6 +35,7 @@ type evaluations struct{ platform, qe uint32 }
 // now is the reading, but not before the latest at which something was
 // verified.
 func (c *clock) now(reading time.Time) time.Time {
+	reading = reading.Round(0) // without the monotonic reading, which hides that the clock was set back
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if reading.Before(c.latest) {

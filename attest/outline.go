@@ -38,7 +38,11 @@ type Validity struct {
 	Issued, NextUpdate time.Time
 }
 
-func (v Validity) complete() bool { return !v.Issued.IsZero() && !v.NextUpdate.IsZero() }
+// complete reports whether both times are there, and in years that can be
+// written again.
+func (v Validity) complete() bool { return written(v.Issued) && written(v.NextUpdate) }
+
+func written(t time.Time) bool { return !t.IsZero() && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 }
 
 // Issued returns when the youngest of the four was issued.
 func (o *Outline) Issued() time.Time {

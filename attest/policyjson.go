@@ -103,7 +103,7 @@ func (d *date) UnmarshalText(text []byte) error {
 	if err != nil {
 		t, err = time.Parse(time.RFC3339, string(text))
 	}
-	if err != nil {
+	if err != nil || t.UTC().Year() > 9999 {
 		return fmt.Errorf("%.40q is neither a date such as 2024-03-13 nor a time in RFC 3339", text)
 	}
 	*d = date(t)
@@ -132,7 +132,8 @@ func unmarshal(b []byte, v any) error {
 	return located(err)
 }
 
-// nullElement refuses null in lists, which would be read as a zero identity.
+// nullElement refuses null, which would be read as a zero identity in a list,
+// and as no rule at all elsewhere.
 func nullElement(b []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(b))
 	for {
@@ -140,8 +141,8 @@ func nullElement(b []byte) error {
 		if err != nil {
 			return nil // the end: b is known to be one value
 		}
-		if kind, _ := dec.StackIndex(dec.StackDepth()); kind == '[' && token.Kind() == 'n' {
-			return &json.SemanticError{JSONPointer: dec.StackPointer(), Err: errors.New("null has no meaning in a list")}
+		if token.Kind() == 'n' {
+			return &json.SemanticError{JSONPointer: dec.StackPointer(), Err: errors.New("null has no meaning in a policy: leave out what is not asked for")}
 		}
 	}
 }

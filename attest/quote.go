@@ -118,11 +118,11 @@ func reportData(q *dcap.Quote) [64]byte {
 	return q.Body.ReportData
 }
 
-// unpadded takes off zeros behind the quote that b is or has behind a header.
-// Anything else is left to be refused.
+// unpadded takes off zeros behind the quote that b is, or that the body of an
+// Open Enclave report is. Anything else is left to be refused.
 func unpadded(b []byte) []byte {
 	quote := b
-	if _, body, err := oe.ParseReport(b); err == nil {
+	if kind, body, err := oe.ParseReport(b); err == nil && kind == oe.Remote {
 		quote = body
 	}
 	n, ok := dcap.Size(quote)

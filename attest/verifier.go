@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -85,6 +86,7 @@ func (v *Verifier) AuthenticateTD(ctx context.Context, quote []byte) (*TDReport,
 
 // authenticate verifies the quote of one kind of TEE, and returns when it has.
 func (v *Verifier) authenticate(ctx context.Context, quote []byte, tee TEE) (*dcap.Verdict, time.Time, error) {
+	quote = bytes.Clone(quote) // whoever else has it may change it while collateral is fetched
 	if v.AllowZeroPadding {
 		quote = unpadded(quote)
 	}
@@ -95,6 +97,9 @@ func (v *Verifier) authenticate(ctx context.Context, quote []byte, tee TEE) (*dc
 	pck, err := v.pck(ctx, q)
 	if err != nil {
 		return nil, time.Time{}, err
+	}
+	if err := v.memory.ProveChain(pck, v.root()); err != nil {
+		return nil, time.Time{}, refused(err)
 	}
 	source, subject := v.source(), Subject{FMSPC: pck.Platform.FMSPC, CA: pck.Issuer(), TEE: tee}
 	collateral, err := collateralOf(ctx, source, subject)
@@ -110,9 +115,6 @@ func (v *Verifier) authenticate(ctx context.Context, quote []byte, tee TEE) (*dc
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	if err := v.clock.saw(verdict, tee, now); err != nil {
-		return nil, time.Time{}, err
-	}
 	return verdict, now, nil
 }
 
@@ -125,6 +127,9 @@ func (v *Verifier) judge(q *dcap.Quote, pck *dcap.PCKChain, c *Collateral) (*dca
 	verdict, err := v.memory.Verify(q, pck, documents, v.root(), now, v.Policy.grace())
 	if err != nil {
 		return nil, time.Time{}, refused(err)
+	}
+	if err := v.clock.saw(verdict, TEE(q.TEE), now); err != nil {
+		return nil, time.Time{}, err
 	}
 	return verdict, now, nil
 }

@@ -1,15 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cleave-sdk/cleave/attest"
@@ -86,11 +85,13 @@ func readRoot(name string) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, rest := pem.Decode(b)
-	if block == nil || block.Type != "CERTIFICATE" || len(strings.TrimSpace(string(rest))) > 0 {
-		return nil, fmt.Errorf("%s is not one certificate in PEM", name)
+	text := bytes.TrimSpace(b)
+	der, ok := firstPEM(text)
+	if !ok || !bytes.HasPrefix(text, []byte("-----BEGIN CERTIFICATE-----")) || !bytes.HasSuffix(text, []byte("-----END CERTIFICATE-----")) ||
+		bytes.Count(text, []byte("-----END ")) != 1 {
+		return nil, fmt.Errorf("%s is not one certificate in PEM, and nothing else", name)
 	}
-	root, err := x509.ParseCertificate(block.Bytes)
+	root, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

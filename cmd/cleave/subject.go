@@ -76,11 +76,11 @@ func parseSubject(b []byte) *subject {
 	der := b
 	switch {
 	case bytes.HasPrefix(text, []byte("-----BEGIN CERTIFICATE-----")):
-		block, _ := pem.Decode(text)
-		if block == nil {
+		first, ok := firstPEM(text)
+		if !ok {
 			return &subject{err: unreadableCertificate(errors.New("not PEM"))}
 		}
-		der = block.Bytes // the first is the leaf
+		der = first // the leaf
 	case len(b) == 0 || b[0] != 0x30: // a sequence in DER; no version of quotes
 		return &subject{quote: b}
 	}
@@ -89,6 +89,21 @@ func parseSubject(b []byte) *subject {
 		return &subject{err: unreadableCertificate(err)}
 	}
 	return certified(cert)
+}
+
+// firstPEM decodes the certificate that text begins with. Package pem would go
+// on to the next that it can read.
+func firstPEM(text []byte) (der []byte, ok bool) {
+	const end = "-----END CERTIFICATE-----"
+	n := bytes.Index(text, []byte(end))
+	if n < 0 || bytes.Count(text[:n], []byte("-----BEGIN ")) != 1 {
+		return nil, false
+	}
+	block, rest := pem.Decode(text[:n+len(end)])
+	if block == nil || len(rest) > 0 {
+		return nil, false
+	}
+	return block.Bytes, true
 }
 
 func unreadableCertificate(err error) error {

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -113,7 +115,7 @@ func (v *verdict) certify(s *subject) {
 	sum := sha256.Sum256(s.certificate.Raw)
 	v.Certificate = &certificate{
 		SHA256:    hex.EncodeToString(sum[:]),
-		Subject:   fmt.Sprintf("%.200s", s.certificate.Subject),
+		Subject:   fmt.Sprintf("%.200s", printable(s.certificate.Subject.String())),
 		NotBefore: s.certificate.NotBefore.UTC().Format(time.RFC3339),
 		NotAfter:  s.certificate.NotAfter.UTC().Format(time.RFC3339),
 		Server:    s.server,
@@ -144,6 +146,15 @@ func (v *verdict) decode(s *subject) error {
 	return nil
 }
 
+// printable quotes what a certificate may say, if it could pass for more than
+// words: a line of the verdict, or a command to the terminal.
+func printable(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) >= 0 {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
 // decodeKind says of which kind a quote is, even if the rest cannot be decoded.
 func (v *verdict) decodeKind(quote []byte) {
 	if version, tee, ok := dcap.Kind(bare(quote)); ok && version >= 3 && version <= 5 {
@@ -154,9 +165,12 @@ func (v *verdict) decodeKind(quote []byte) {
 	}
 }
 
-// bare takes Open Enclave's header off a report.
+// bare takes Open Enclave's header off a report or evidence.
 func bare(quote []byte) []byte {
 	if _, body, err := oe.ParseReport(quote); err == nil {
+		return body
+	}
+	if _, body, err := oe.ParseEvidence(quote); err == nil {
 		return body
 	}
 	return quote

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"strconv"
 
 	"github.com/cleave-sdk/cleave/attest"
+	"github.com/cleave-sdk/cleave/internal/dcap"
 )
 
 // verify says whether evidence is authentic and of an enclave that a policy
@@ -111,8 +111,9 @@ func readPolicy(name string) (p attest.Policy, err error) {
 }
 
 // unreadable tells input that could not be read, from a disk or a service, from
-// a verdict.
+// a verdict: collateral that package dcap has not even judged.
 func unreadable(err error) bool {
-	var request *url.Error
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.As(err, &request)
+	var judged *dcap.Error
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) ||
+		errors.Is(err, attest.ErrCollateral) && !errors.As(err, &judged)
 }

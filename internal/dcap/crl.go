@@ -31,7 +31,7 @@ func parseCRL(what string, b []byte) (*crl, error) {
 	if len(b) > maxCRLSize {
 		return nil, collateral("SGX_CRL_UNSUPPORTED_FORMAT", "the %s revocation list has more than %d bytes", what, maxCRLSize)
 	}
-	list, err := x509.ParseRevocationList(crlDER(b))
+	list, err := x509.ParseRevocationList(bytes.Clone(crlDER(b)))
 	if err != nil {
 		return nil, collateral("SGX_CRL_UNSUPPORTED_FORMAT", "the %s revocation list cannot be read: fetch the collateral again", what)
 	}

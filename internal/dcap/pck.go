@@ -53,7 +53,7 @@ func ParsePCKChain(b []byte) (*PCKChain, error) {
 }
 
 func newPCKChain(chain []*x509.Certificate, raw []byte) (*PCKChain, error) {
-	p := &PCKChain{Leaf: chain[0], CA: chain[1], Root: chain[2], raw: raw, issuers: string(chain[1].Raw) + string(chain[2].Raw), path: path{
+	p := &PCKChain{Leaf: chain[0], CA: chain[1], Root: chain[2], raw: bytes.Clone(raw), issuers: string(chain[1].Raw) + string(chain[2].Raw), path: path{
 		certs:     chain,
 		kind:      ErrForged,
 		what:      "the PCK certificate chain",
