@@ -137,7 +137,7 @@ func TestLaggingAnswer(t *testing.T) {
 	m := newMachine(t)
 	quote := m.quote(t, enclave("friend"), [64]byte{})
 	synctest.Test(t, func(t *testing.T) {
-		offset := noon.Sub(time.Now())
+		offset := time.Until(noon)
 		now := func() time.Time { return time.Now().Add(offset) }
 		source := &asked{Source: m.evaluated(t, 21, 20, issue.Days(noon.AddDate(0, 0, -2), 30))}
 		v := m.verifier(t, "friend")
