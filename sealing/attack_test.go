@@ -3,6 +3,7 @@ package sealing_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +13,7 @@ import (
 
 // What is public is refused by name, and no key is asked for. Byte 10 of a
 // blob is its binding, 9 the source, 16 the SVN, 32 the CPUSVN.
-func TestRefusedBeforeAnyKey(t *testing.T) {
+func TestAttackRefusedBeforeAnyKey(t *testing.T) {
 	cpu := newCPU()
 	s := sealing.New(cpu, sealing.ToSigner)
 	s.MinSVN = 3
@@ -20,53 +21,63 @@ func TestRefusedBeforeAnyKey(t *testing.T) {
 	blob := seal(t, s, []byte("secret"), nil)
 	cpu.asked()
 	tests := map[string]struct {
-		blob []byte
-		want error
+		blob   []byte
+		want   error
+		length bool // it is the length that is wrong
 	}{
-		"nil":                          {nil, sealing.ErrFormat},
-		"empty":                        {[]byte{}, sealing.ErrFormat},
-		"something else":               {bytes.Repeat([]byte("x"), 300), sealing.ErrFormat},
-		"magic":                        {with(blob, 0, 'c'), sealing.ErrFormat},
-		"magic alone":                  {blob[:7], sealing.ErrFormat},
-		"version 0":                    {with(blob, 7, 0), sealing.ErrFormat},
-		"version 2":                    {with(blob, 7, 2), sealing.ErrFormat},
-		"suite 0":                      {with(blob, 8, 0), sealing.ErrFormat},
-		"suite 2":                      {with(blob, 8, 2), sealing.ErrFormat},
-		"source 0":                     {with(blob, 9, 0), sealing.ErrFormat},
-		"source 3":                     {with(blob, 9, 3), sealing.ErrFormat},
-		"fixed source with versions":   {with(blob, 9, 2), sealing.ErrFormat},
-		"fixed source":                 {with(with(with(blob, 9, 2), 16, 0, 0), 32, make([]byte, 16)...), sealing.ErrOther},
-		"binding 0, a policy of none":  {with(blob, 10, 0), sealing.ErrFormat},
-		"binding 3":                    {with(blob, 10, 3), sealing.ErrFormat},
-		"other binding":                {with(blob, 10, byte(sealing.ToEnclave)), sealing.ErrOther},
-		"reserved byte":                {with(blob, 11, 1), sealing.ErrFormat},
-		"reserved bytes after SVN":     {with(blob, 31, 1), sealing.ErrFormat},
-		"reserved bytes after CPUSVN":  {with(blob, 63, 1), sealing.ErrFormat},
-		"other chunk size":             {with(blob, 14, 2), sealing.ErrFormat},
-		"SVN above own":                {with(blob, 16, 6, 0), sealing.ErrNewer},
-		"SVN far above own":            {with(blob, 16, 5, 1), sealing.ErrNewer},
-		"SVN below floor":              {with(blob, 16, 2, 0), sealing.ErrTooOld},
-		"SVN 0":                        {with(blob, 16, 0, 0), sealing.ErrTooOld},
-		"first component above":        {with(blob, 32, 6), sealing.ErrNewer},
-		"last component above":         {with(blob, 47, 6), sealing.ErrNewer},
-		"middle component above":       {with(blob, 40, 1), sealing.ErrNewer},
-		"last above, first far below":  {with(with(blob, 47, 6), 32, 0), sealing.ErrNewer},
-		"first component below floor":  {with(blob, 32, 2), sealing.ErrTooOld},
-		"last component below floor":   {with(blob, 47, 2), sealing.ErrTooOld},
-		"others cannot make up for it": {with(blob, 32, 5, 5, 5, 2), sealing.ErrTooOld},
-		"header alone":                 {blob[:160], sealing.ErrFormat},
-		"no chunks":                    {blob[:192], sealing.ErrFormat},
-		"half a tag":                   {blob[:207], sealing.ErrFormat},
-		"empty chunk after a full one": {slices.Concat(blob[:192], make([]byte, chunk+16+16)), sealing.ErrFormat},
-		"half a tag after a full one":  {slices.Concat(blob[:192], make([]byte, chunk+16+8)), sealing.ErrFormat},
+		"nil":                          {nil, sealing.ErrFormat, false},
+		"empty":                        {[]byte{}, sealing.ErrFormat, false},
+		"something else":               {bytes.Repeat([]byte("x"), 300), sealing.ErrFormat, false},
+		"magic":                        {with(blob, 0, 'c'), sealing.ErrFormat, false},
+		"magic alone":                  {blob[:7], sealing.ErrFormat, false},
+		"version 0":                    {with(blob, 7, 0), sealing.ErrFormat, false},
+		"version 2":                    {with(blob, 7, 2), sealing.ErrFormat, false},
+		"suite 0":                      {with(blob, 8, 0), sealing.ErrFormat, false},
+		"suite 2":                      {with(blob, 8, 2), sealing.ErrFormat, false},
+		"source 0":                     {with(blob, 9, 0), sealing.ErrFormat, false},
+		"source 3":                     {with(blob, 9, 3), sealing.ErrFormat, false},
+		"fixed source with versions":   {with(blob, 9, 2), sealing.ErrFormat, false},
+		"fixed source with separation": {with(with(with(with(blob, 9, 2), 11, 1), 16, 0, 0), 32, make([]byte, 16)...), sealing.ErrFormat, false},
+		"fixed source":                 {with(with(with(blob, 9, 2), 16, 0, 0), 32, make([]byte, 16)...), sealing.ErrOther, false},
+		"binding 0, a policy of none":  {with(blob, 10, 0), sealing.ErrFormat, false},
+		"binding 3":                    {with(blob, 10, 3), sealing.ErrFormat, false},
+		"other binding":                {with(blob, 10, byte(sealing.ToEnclave)), sealing.ErrOther, false},
+		"other separation":             {with(blob, 11, 2), sealing.ErrOther, false},
+		"unknown separation":           {with(blob, 11, 8), sealing.ErrFormat, false},
+		"configuration of no use":      {with(blob, 18, 1), sealing.ErrFormat, false},
+		"reserved bytes after SVNs":    {with(blob, 20, 1), sealing.ErrFormat, false},
+		"last of these":                {with(blob, 31, 1), sealing.ErrFormat, false},
+		"reserved bytes after CPUSVN":  {with(blob, 63, 1), sealing.ErrFormat, false},
+		"other chunk size":             {with(blob, 14, 2), sealing.ErrFormat, false},
+		"SVN above own":                {with(blob, 16, 6, 0), sealing.ErrNewer, false},
+		"SVN far above own":            {with(blob, 16, 5, 1), sealing.ErrNewer, false},
+		"SVN below floor":              {with(blob, 16, 2, 0), sealing.ErrTooOld, false},
+		"SVN 0":                        {with(blob, 16, 0, 0), sealing.ErrTooOld, false},
+		"first component above":        {with(blob, 32, 6), sealing.ErrNewer, false},
+		"last component above":         {with(blob, 47, 6), sealing.ErrNewer, false},
+		"middle component above":       {with(blob, 40, 1), sealing.ErrNewer, false},
+		"last above, first far below":  {with(with(blob, 47, 6), 32, 0), sealing.ErrNewer, false},
+		"first component below floor":  {with(blob, 32, 2), sealing.ErrTooOld, false},
+		"last component below floor":   {with(blob, 47, 2), sealing.ErrTooOld, false},
+		"others cannot make up for it": {with(blob, 32, 5, 5, 5, 2), sealing.ErrTooOld, false},
+		"header alone":                 {blob[:160], sealing.ErrFormat, false},
+		"no chunks":                    {blob[:192], sealing.ErrFormat, true},
+		"half a tag":                   {blob[:207], sealing.ErrFormat, true},
+		"a full chunk and no last one": {slices.Concat(blob[:192], make([]byte, chunk+16)), sealing.ErrFormat, true},
+		"half a tag after a full one":  {slices.Concat(blob[:192], make([]byte, chunk+16+8)), sealing.ErrFormat, true},
 	}
 	for name, test := range tests {
-		got, err := s.Open(test.blob, nil)
-		if got != nil || !errors.Is(err, test.want) {
-			t.Errorf("%s: got %d bytes, %v; want %v", name, len(got), err, test.want)
-		}
-		if asked := cpu.asked(); len(asked) != 0 {
-			t.Errorf("%s: a key was asked for", name)
+		for way, open := range openers {
+			if test.length && strings.HasPrefix(way, "Reader") && !strings.HasPrefix(way, "ReaderAt") {
+				continue // it knows the length only at the end
+			}
+			got, err := open(s, test.blob, nil)
+			if got != nil || !errors.Is(err, test.want) {
+				t.Errorf("%s: %s got %d bytes, %v; want %v", name, way, len(got), err, test.want)
+			}
+			if asked := cpu.asked(); len(asked) != 0 {
+				t.Errorf("%s: %s asked for a key", name, way)
+			}
 		}
 	}
 	// The same Sealer, at the borders.
@@ -111,7 +122,7 @@ func TestOtherPlatforms(t *testing.T) {
 
 // Once there is a key, every blob that does not open is told the same, to the
 // letter.
-func TestAlteredBlobs(t *testing.T) {
+func TestAttackEveryBitOfASmallBlob(t *testing.T) {
 	s := sealing.New(newCPU(), sealing.ToSigner)
 	blob := seal(t, s, []byte("twenty bytes, or so."), []byte("name"))
 	_, plain := s.Open(blob, nil)
@@ -138,7 +149,7 @@ func TestAlteredBlobs(t *testing.T) {
 	}
 }
 
-func TestAdditionalData(t *testing.T) {
+func TestAttackOtherAdditionalData(t *testing.T) {
 	s := sealing.New(newCPU(), sealing.ToSigner)
 	for _, sealed := range []string{"", "name", "\x00"} {
 		blob := seal(t, s, []byte("secret"), []byte(sealed))
@@ -155,30 +166,34 @@ func TestAdditionalData(t *testing.T) {
 	}
 }
 
-// Chunk i of a blob is the 65552 bytes at 192 + 65552·i.
-func TestRearrangedChunks(t *testing.T) {
-	const sealed = chunk + 16
+// Chunk i of a blob is the 65552 bytes at 192 + 65552·i, and the last is
+// shorter.
+func TestAttackRearrangedAndSplicedChunks(t *testing.T) {
+	const full = chunk + 16
 	s := sealing.New(newCPU(), sealing.ToSigner)
-	blob, other := seal(t, s, pattern(3*chunk), nil), seal(t, s, pattern(3*chunk), nil)
+	text := pattern(2*chunk + 9)
+	blob, other := seal(t, s, text, nil), seal(t, s, text, nil)
 	parts := func(b []byte) (head, one, two, three []byte) {
-		return b[:192], b[192 : 192+sealed], b[192+sealed : 192+2*sealed], b[192+2*sealed:]
+		return b[:192], b[192 : 192+full], b[192+full : 192+2*full], b[192+2*full:]
 	}
 	head, one, two, three := parts(blob)
 	head2, one2, two2, three2 := parts(other)
 	tests := map[string][]byte{
-		"first two swapped":       slices.Concat(head, two, one, three),
-		"last two swapped":        slices.Concat(head, one, three, two),
-		"first and last swapped":  slices.Concat(head, three, two, one),
+		"swapped":                 slices.Concat(head, two, one, three),
+		"last one first":          slices.Concat(head, three, one, two),
 		"first twice":             slices.Concat(head, one, one, three),
+		"first three times":       slices.Concat(head, one, one, two, three),
 		"last twice":              slices.Concat(head, one, two, three, three),
 		"without the first":       slices.Concat(head, two, three),
 		"without the middle":      slices.Concat(head, one, three),
 		"without the last":        slices.Concat(head, one, two),
 		"the first alone":         slices.Concat(head, one),
 		"the last alone":          slices.Concat(head, three),
+		"first cut short as last": slices.Concat(head, one[:100]),
 		"cut within the last":     blob[:len(blob)-1],
-		"cut within the second":   blob[:192+sealed+100],
+		"cut within the second":   blob[:192+full+100],
 		"seventeen bytes more":    append(blob[:len(blob):len(blob)], make([]byte, 17)...),
+		"last filled up":          slices.Concat(head, one, two, three, make([]byte, full-len(three))),
 		"header of the other":     slices.Concat(head2, one, two, three),
 		"first of the other":      slices.Concat(head, one2, two, three),
 		"middle of the other":     slices.Concat(head, one, two2, three),
@@ -192,14 +207,59 @@ func TestRearrangedChunks(t *testing.T) {
 		"last bit":                with(blob, len(blob)-1, blob[len(blob)-1]^1),
 	}
 	for name, forged := range tests {
-		got, err := s.Open(forged, nil)
-		if got != nil || !errors.Is(err, sealing.ErrOpen) {
-			t.Errorf("%s: got %d bytes, %v", name, len(got), err)
+		refused(t, name, s, forged, nil, text)
+	}
+	opens(t, "put together rightly", s, slices.Concat(head, one, two, three), nil, text)
+}
+
+// Every bit of the header and around the edges of the chunks, and every length
+// in the header and around the edges.
+func TestAttackEdgesOfALargeBlob(t *testing.T) {
+	s := sealing.New(newCPU(), sealing.ToSigner)
+	text := pattern(2*chunk + 1000)
+	blob := seal(t, s, text, []byte("name"))
+	var at []int
+	for i := range 192 {
+		at = append(at, i)
+	}
+	for _, edge := range []int{192, 192 + chunk, 192 + chunk + 16, 192 + 2*chunk + 16, 192 + 2*chunk + 32, len(blob) - 16, len(blob) - 1} {
+		for i := edge - 2; i <= edge+2 && i < len(blob); i++ {
+			at = append(at, i)
 		}
 	}
-	if got, err := s.Open(slices.Concat(head, one, two, three), nil); err != nil || !bytes.Equal(got, pattern(3*chunk)) {
-		t.Errorf("put together rightly, it does not open: %v", err)
+	for _, i := range at {
+		for bit := range 8 {
+			refused(t, fmt.Sprintf("bit %d of byte %d", bit, i), s, with(blob, i, blob[i]^1<<bit), []byte("name"), text)
+		}
+		refused(t, fmt.Sprintf("cut to %d bytes", i), s, blob[:i], []byte("name"), text)
 	}
+	opens(t, "unaltered", s, blob, []byte("name"), text)
+}
+
+// A build that leaks its keys can forge what every later one accepts, unless
+// that has a floor.
+func TestAttackForgedByAnOlderBuild(t *testing.T) {
+	older := newCPU()
+	older.level.SVN = 4
+	forged := seal(t, sealing.New(older, sealing.ToSigner), []byte("forged"), nil)
+	patched := sealing.New(newCPU(), sealing.ToSigner)
+	opens(t, "without a floor", patched, forged, nil, []byte("forged"))
+
+	patched.MinSVN = 5
+	refused(t, "with one", patched, forged, nil, nil)
+	refused(t, "relabelled", patched, with(forged, 16, 5), nil, nil)
+	if _, err := patched.Open(forged, nil); !errors.Is(err, sealing.ErrTooOld) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What has the keys to one binding cannot use them for another, whatever it
+// writes into the header.
+func TestAttackAnotherBinding(t *testing.T) {
+	attacker := seal(t, sealing.New(newCPU(), sealing.ToSigner), []byte("forged"), nil)
+	victim := sealing.New(newCPU(), sealing.ToEnclave)
+	refused(t, "as it is", victim, attacker, nil, nil)
+	refused(t, "relabelled", victim, with(attacker, 10, byte(sealing.ToEnclave)), nil, nil)
 }
 
 func TestNoSecretInErrors(t *testing.T) {

@@ -52,6 +52,7 @@ func (f *fakeCPU) SealingKey(r sealing.KeyRequest) (key [16]byte, err error) {
 		mac.Write(binary.LittleEndian.AppendUint16(nil, r.SVN))
 		mac.Write(r.CPUSVN[:])
 		mac.Write(r.KeyID[:])
+		mac.Write([]byte{byte(r.Separation), byte(r.ConfigSVN), byte(r.ConfigSVN >> 8)})
 	}
 	return [16]byte(mac.Sum(nil)), nil
 }
@@ -65,6 +66,14 @@ func (f *fakeCPU) asked() []sealing.KeyRequest {
 	return asked
 }
 
+// kss is a CPU whose platform offers some separations.
+type kss struct {
+	*fakeCPU
+	offered sealing.Separation
+}
+
+func (k kss) Separations() sealing.Separation { return k.offered }
+
 type zeroKeys struct{ *fakeCPU }
 
 func (z zeroKeys) SealingKey(sealing.KeyRequest) (key [16]byte, err error) { return key, nil }
@@ -72,7 +81,7 @@ func (z zeroKeys) SealingKey(sealing.KeyRequest) (key [16]byte, err error) { ret
 func pattern(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
-		b[i] = byte(i * 7 >> 3)
+		b[i] = byte(i*7>>3 + i>>16*31) // no two chunks are alike
 	}
 	return b
 }

@@ -54,20 +54,23 @@ func (s Source) String() string {
 }
 
 // Level is where keys come from, and the security versions they depend on.
-// With SourceFixed there are none: SVN and CPUSVN are ignored.
+// With SourceFixed there are none: they are ignored.
 type Level struct {
-	Source Source
-	SVN    uint16   // of the enclave (ISVSVN)
-	CPUSVN [16]byte // of the CPU and its microcode, sixteen versions
+	Source    Source
+	SVN       uint16   // of the enclave (ISVSVN)
+	CPUSVN    [16]byte // of the CPU and its microcode, sixteen versions
+	ConfigSVN uint16   // of the configuration (CONFIGSVN), ignored without [ByConfig]
 }
 
 // KeyRequest asks for the key of one blob. With SourceFixed only Binding
 // matters.
 type KeyRequest struct {
-	Binding Binding
-	KeyID   [32]byte
-	SVN     uint16
-	CPUSVN  [16]byte
+	Binding    Binding
+	Separation Separation // zero unless the platform implements [SeparateKeys]
+	KeyID      [32]byte
+	SVN        uint16
+	CPUSVN     [16]byte
+	ConfigSVN  uint16 // zero without [ByConfig]
 }
 
 // Keys is what a [Sealer] needs of the platform it runs on.
@@ -77,7 +80,7 @@ type Keys interface {
 	Level() Level
 
 	// SealingKey returns the platform's key: different for each Binding, and
-	// with SourceCPU for each KeyID, SVN and CPUSVN too; the same whenever the
-	// same is asked. It must depend on nothing else that the host controls.
+	// with SourceCPU for every other field too; the same whenever the same is
+	// asked. It must depend on nothing else that the host controls.
 	SealingKey(KeyRequest) ([16]byte, error)
 }

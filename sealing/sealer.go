@@ -1,14 +1,19 @@
 package sealing
 
 import (
-	"crypto/rand"
 	"fmt"
+	"sync/atomic"
 )
 
 // Sealer seals and opens blobs under one binding. It is safe for concurrent
 // use if its Keys are, and if its fields are not changed meanwhile. The zero
 // Sealer refuses everything.
 type Sealer struct {
+	// Separation narrows the binding down. If zero, nothing does. Where the
+	// platform has no such keys, everything is refused by an error that wraps
+	// [errors.ErrUnsupported].
+	Separation Separation
+
 	// MinSVN is the lowest security version of an enclave whose blobs are
 	// opened. If zero, the blobs of every earlier build are, and every earlier
 	// build can forge them.
@@ -17,6 +22,9 @@ type Sealer struct {
 	// MinCPUSVN is the same for the CPU: each of its sixteen versions is a floor
 	// for the one in its place. If zero, blobs of every microcode are opened.
 	MinCPUSVN [16]byte
+
+	// MinConfigSVN is the same for the configuration, with [ByConfig] only.
+	MinConfigSVN uint16
 
 	keys    Keys
 	binding Binding
@@ -30,49 +38,37 @@ func New(keys Keys, binding Binding) *Sealer {
 }
 
 // Seal returns plaintext, which may be empty, as a blob 208 bytes longer, and
-// another 16 for each 64 KiB after the first. The additional data is not in
-// it, but it opens only together with the same: say there what the blob is,
-// such as its name, so that the host cannot pass off one for another.
+// another 16 for every 64 KiB. The additional data is not in it, but it opens
+// only together with the same: say there what the blob is, such as its name,
+// so that the host cannot pass off one for another.
 //
 // Whatever is wrong, it returns no blob: nothing weaker takes the place of the
 // platform's key.
 func (s *Sealer) Seal(plaintext, additional []byte) ([]byte, error) {
-	blob, err := s.seal(plaintext, additional)
+	if chunkCount(uint64(len(plaintext))) > maxChunks {
+		return nil, fmt.Errorf("sealing: %w", errTooLarge)
+	}
+	b, err := s.begin(additional, [32]byte{})
 	if err != nil {
 		return nil, fmt.Errorf("sealing: %w", err)
 	}
-	return blob, nil
+	return b.whole(plaintext), nil
 }
 
-func (s *Sealer) seal(plaintext, additional []byte) ([]byte, error) {
-	own, err := s.level()
-	if err != nil {
-		return nil, err
-	}
-	if chunkCount(uint64(len(plaintext))) > maxChunks {
-		return nil, errTooLarge
-	}
-	h := &header{binding: s.binding, level: own}
-	rand.Read(h.keyID[:])
-	rand.Read(h.salt[:])
-	k, err := s.secrets(h)
-	if err != nil {
-		return nil, err
-	}
-	return k.seal(h, plaintext, additional), nil
-}
-
-func (k *secrets) seal(h *header, plaintext, additional []byte) []byte {
-	count := int(chunkCount(uint64(len(plaintext))))
-	blob := make([]byte, 0, headerSize+macSize+len(plaintext)+count*tagSize)
-	blob = h.append(blob)
-	blob = append(blob, k.sign(h, additional)...)
-	return appendSealed(blob, k.chunks, plaintext)
+// whole is the blob of which b is the lead.
+func (b *sealed) whole(plaintext []byte) []byte {
+	blob := make([]byte, leadSize+sealedSize(uint64(len(plaintext))))
+	copy(blob, b.lead())
+	full, chunks := len(plaintext)/chunkSize, blob[leadSize:]
+	relay(full, always, func(i int) {
+		b.seal(chunks[i*sealedChunk:][:sealedChunk], part(plaintext, i), uint64(i))
+	}, always)
+	b.sealLast(chunks[full*sealedChunk:], plaintext[full*chunkSize:], uint64(full))
+	return blob
 }
 
 // Open returns the plaintext of a blob, all of it or nothing, given the same
-// additional data. It takes memory for the plaintext and nothing else that
-// grows with the blob.
+// additional data. Beside the plaintext it takes at most 1 MiB of memory.
 //
 // Errors are those of this package, [ErrOpen] foremost, and the platform's if
 // it gives no key.
@@ -84,28 +80,31 @@ func (s *Sealer) Open(blob, additional []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
+// open copies each chunk before it is checked: GCM reads it twice, and the host
+// may be able to write where the blob is.
 func (s *Sealer) open(blob, additional []byte) ([]byte, error) {
-	own, err := s.level()
+	b, err := s.verify(blob, int64(len(blob)), additional)
 	if err != nil {
 		return nil, err
 	}
-	h, mac, chunks, err := parseHeader(blob)
-	if err != nil {
+	chunks := blob[leadSize:]
+	size, _ := plainSize(uint64(len(chunks)))
+	plaintext, full := make([]byte, size), int(size/chunkSize)
+	buf := make([]byte, min(len(chunks), batch*sealedChunk))
+	var failed atomic.Bool
+	relay(full, always, func(i int) {
+		copied := slot(buf, i)
+		copy(copied, chunks[i*sealedChunk:])
+		if !b.open(part(plaintext, i), copied, uint64(i)) {
+			failed.Store(true)
+		}
+	}, func(int) bool { return !failed.Load() })
+	if failed.Load() {
+		return nil, b.refused
+	}
+	last := buf[:copy(buf, chunks[full*sealedChunk:])]
+	if _, err := b.openLast(plaintext[full*chunkSize:], last, uint64(full)); err != nil {
 		return nil, err
 	}
-	if err := s.check(h, own); err != nil {
-		return nil, err
-	}
-	size, ok := plainSize(uint64(len(chunks)))
-	if !ok {
-		return nil, errTruncated
-	}
-	k, err := s.secrets(h)
-	if err != nil {
-		return nil, err
-	}
-	if !k.verify(h, mac, additional) {
-		return nil, ErrOpen
-	}
-	return openChunks(k.chunks, chunks, size)
+	return plaintext, nil
 }

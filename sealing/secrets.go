@@ -18,19 +18,33 @@ type secrets struct {
 
 // secrets asks the platform for the key of h, and derives from it.
 func (s *Sealer) secrets(h *header) (*secrets, error) {
-	key, err := s.keys.SealingKey(KeyRequest{
-		Binding: h.binding,
-		KeyID:   h.keyID,
-		SVN:     h.level.SVN,
-		CPUSVN:  h.level.CPUSVN,
-	})
+	key, err := s.platformKey(h.request())
 	if err != nil {
-		return nil, fmt.Errorf("asking the platform for the key: %w", err)
-	}
-	if key == [16]byte{} {
-		return nil, errZeroKey
+		return nil, err
 	}
 	return derive(key, h)
+}
+
+func (s *Sealer) platformKey(r KeyRequest) ([16]byte, error) {
+	key, err := s.keys.SealingKey(r)
+	if err != nil {
+		return key, fmt.Errorf("asking the platform for the key: %w", err)
+	}
+	if key == [16]byte{} {
+		return key, errZeroKey
+	}
+	return key, nil
+}
+
+func (h *header) request() KeyRequest {
+	return KeyRequest{
+		Binding:    h.binding,
+		Separation: h.separation,
+		KeyID:      h.keyID,
+		SVN:        h.level.SVN,
+		CPUSVN:     h.level.CPUSVN,
+		ConfigSVN:  h.level.ConfigSVN,
+	}
 }
 
 // derive makes both keys of h from the platform's key: one HKDF extract, two
@@ -48,32 +62,39 @@ func derive(key [16]byte, h *header) (*secrets, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, err := aes.NewCipher(chunks)
-	if err != nil {
-		return nil, err
-	}
-	aead, err := cipher.NewGCM(block)
+	aead, err := newGCM(chunks)
 	if err != nil {
 		return nil, err
 	}
 	return &secrets{mac, aead}, nil
 }
 
+func newGCM(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
 func (h *header) info(label string) string {
-	return "cleave sealing" + string([]byte{version, suite, byte(h.level.Source), byte(h.binding)}) + label
+	fields := []byte{version, suite, byte(h.level.Source), byte(h.binding), byte(h.separation)}
+	return "cleave sealing" + string(fields) + label
 }
 
 // sign returns the MAC of h and of the additional data. It is of what was
 // parsed, not of the bytes that were: those may not have stayed the same.
-func (k *secrets) sign(h *header, additional []byte) []byte {
+func (k *secrets) sign(h *header, additional []byte) (sum [macSize]byte) {
 	mac := hmac.New(sha256.New, k.mac)
 	mac.Write(binary.LittleEndian.AppendUint64(h.append(nil), uint64(len(additional))))
 	mac.Write(additional)
-	return mac.Sum(nil)
+	mac.Sum(sum[:0])
+	return sum
 }
 
 // verify reports whether mac is that of h and of the additional data, taking
 // the same time whatever the answer.
 func (k *secrets) verify(h *header, mac [macSize]byte, additional []byte) bool {
-	return hmac.Equal(k.sign(h, additional), mac[:])
+	sum := k.sign(h, additional)
+	return hmac.Equal(sum[:], mac[:])
 }

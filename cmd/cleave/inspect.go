@@ -8,6 +8,9 @@ import (
 
 // inspect decodes evidence and, given collateral, says whether it is authentic.
 func inspect(args []string, stdout, stderr io.Writer) int {
+	if isSealed(args) {
+		return inspectSealed(args, stdout, stderr)
+	}
 	e, err := parseEvidence(flag.NewFlagSet("inspect", flag.ContinueOnError), args, stderr)
 	if err != nil {
 		return fail(stderr, err)

@@ -14,6 +14,7 @@ const keySize = 16
 
 var (
 	errBinding = errors.New("no such binding")
+	errKSS     = errors.New("Open Enclave has no keys that need KSS")
 	errKeySize = errors.New("the runtime's answer is not a key of 16 bytes")
 	errZeroKey = errors.New("the runtime's answer is sixteen zero bytes, which is EGo's simulation of a key")
 )
@@ -35,6 +36,9 @@ func (p *Platform) SealingKey(request sealing.KeyRequest) ([16]byte, error) {
 }
 
 func (p *Platform) sealingKey(request sealing.KeyRequest) ([16]byte, error) {
+	if request.Separation != 0 || request.ConfigSVN != 0 {
+		return [16]byte{}, errKSS // never a key that is less than what was asked for
+	}
 	policy, err := policyOf(request.Binding)
 	if err != nil {
 		return [16]byte{}, err
