@@ -31,7 +31,8 @@ var (
 	// be of any age. [File.Init] makes the entry.
 	ErrNoEntry = errors.New("the guard has no entry for this name")
 	// ErrConflict: the Guard's entry is no longer the one that was to be
-	// replaced, or another writer has taken over. What was written is discarded.
+	// replaced, or another writer has taken over. What was written is discarded,
+	// unless a host that can make this look so has kept it.
 	ErrConflict = errors.New("another writer was faster")
 	// ErrRolledBack: neither the version that the Guard knows nor one that
 	// directly follows it is on the disk: only others are, or none.

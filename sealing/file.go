@@ -49,9 +49,10 @@ var (
 // Store replaces the content by plaintext. Afterwards it is durable, and with
 // a Guard it is the only version that opens.
 //
-// After an error the content is the old one or, if its last step failed, the new
-// one: the next Load shows. After one that wraps [ErrConflict] it is not the
-// new one.
+// After an error the content is the old one or the new one, and a host can leave
+// that open: a Load that shows the old one does not settle it, the next Store that
+// succeeds does. An error that wraps [ErrConflict] says that another writer was at
+// work.
 func (f *File) Store(ctx context.Context, plaintext []byte) error {
 	d, err := f.Create(ctx)
 	if err != nil {
@@ -90,7 +91,9 @@ func (f *File) Load(ctx context.Context) ([]byte, error) {
 }
 
 // Reseal stores the content anew if it is [Sealer.Stale], and reports whether
-// it was.
+// it was. Of a File without a Guard, it undoes what is stored between its
+// reading and its writing, like any two who load, change and store at once; with
+// one it returns an error that wraps [ErrConflict] instead.
 func (f *File) Reseal(ctx context.Context) (bool, error) {
 	c, err := f.Open(ctx)
 	if err != nil {
@@ -105,6 +108,9 @@ func (f *File) Reseal(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	defer d.Close()
+	if f.Guard != nil && d.old.Digest != c.Header().Digest {
+		return false, fmt.Errorf("sealing: %w: the content was replaced while it was read", ErrConflict)
+	}
 	if _, err := io.Copy(d, c.Reader()); err != nil {
 		return false, err
 	}

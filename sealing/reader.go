@@ -78,26 +78,36 @@ func (r *Reader) into(p []byte, full int) (n int) {
 // calls.
 func (r *Reader) WriteTo(w io.Writer) (n int64, err error) {
 	write := func(plain []byte) error {
-		var m int
-		if len(plain) > 0 {
-			m, err = w.Write(plain)
+		if len(plain) == 0 {
+			return nil
 		}
+		m, err := put(w, plain)
 		n += int64(m)
-		return err
+		if err != nil {
+			return sinkError{err}
+		}
+		return nil
 	}
-	if write(r.ready) != nil {
-		return n, err
+	if err := write(r.ready); err != nil {
+		r.err = err
 	}
 	r.ready = nil
 	r.grow(batch)
 	if r.err == nil {
 		r.open(math.MaxInt, func(i int) []byte { return slot(r.buf, i) }, write)
 	}
+	if sink, ok := r.err.(sinkError); ok {
+		return n, sink.error
+	}
 	if r.err != io.EOF {
 		err = r.shown()
 	}
 	return n, err
 }
+
+// sinkError is what a sink has returned. It ends the Reader, and is never its
+// io.EOF.
+type sinkError struct{ error }
 
 // open reads up to count chunks and opens each to where to says. It calls use
 // with the plaintext of one after the other, and sets r.err for what comes
@@ -107,6 +117,12 @@ func (r *Reader) open(count int, to func(i int) []byte, use func(plain []byte) e
 	var last []byte
 	var err error
 	var authentic [batch]bool
+	whole := false
+	defer func() {
+		if !whole { // something has panicked: chunks may be missing
+			r.err = errPanicked
+		}
+	}()
 	relay(count, func(i int) bool {
 		var n int
 		n, err = io.ReadFull(r.r, slot(r.buf, i))
@@ -127,6 +143,7 @@ func (r *Reader) open(count int, to func(i int) []byte, use func(plain []byte) e
 		}
 		return r.err == nil
 	})
+	whole = true
 	switch {
 	case r.err != nil:
 	case ended(err):

@@ -57,6 +57,8 @@ type line struct {
 	ready   [batch]bool
 	workers int
 	closed  bool
+
+	panicked any // what work has panicked with
 }
 
 // begin offers the next number. Another worker is worth its start if there is
@@ -74,7 +76,11 @@ func (l *line) begin() {
 
 func (l *line) worker() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer func() {
+		l.workers--
+		l.done.Signal()
+		l.mu.Unlock()
+	}()
 	for {
 		for l.taken == l.begun && !l.closed {
 			l.more.Wait()
@@ -88,13 +94,20 @@ func (l *line) worker() {
 }
 
 // take works on a number. It is called with the lock, and gives it up meanwhile.
+// A panic is the caller's of relay, wherever it happens.
 func (l *line) take() {
 	i := l.taken
 	l.taken++
 	l.mu.Unlock()
+	defer func() {
+		p := recover()
+		l.mu.Lock()
+		l.ready[i%batch] = true
+		if p != nil {
+			l.panicked = p
+		}
+	}()
 	l.work(i)
-	l.mu.Lock()
-	l.ready[i%batch] = true
 }
 
 // help takes a number if there is one, and waits for number i if not.
@@ -114,14 +127,21 @@ func (l *line) help(i int) {
 func (l *line) finished(i int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.panicked != nil {
+		panic(l.panicked)
+	}
 	ready := l.ready[i%batch]
 	l.ready[i%batch] = false
 	return ready
 }
 
+// close waits for the workers, who would go on using the caller's memory.
 func (l *line) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
 	l.more.Broadcast()
+	for l.workers > 0 {
+		l.done.Wait()
+	}
 }

@@ -38,7 +38,7 @@ func (s *Sealer) newWriter(w io.Writer, additional []byte, predecessor [32]byte)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(b.lead()); err != nil {
+	if _, err := put(w, b.lead()); err != nil {
 		return nil, err
 	}
 	return &Writer{w: w, blob: b}, nil
@@ -49,7 +49,9 @@ func (s *Sealer) newWriter(w io.Writer, additional []byte, predecessor [32]byte)
 func (w *Writer) Write(p []byte) (n int, err error) {
 	for len(p) > 0 && w.err == nil {
 		m := w.some(p)
-		p, n = p[m:], n+m
+		if p = p[m:]; w.err == nil {
+			n += m
+		}
 	}
 	return n, w.shown()
 }
@@ -71,7 +73,9 @@ func (w *Writer) some(p []byte) int {
 }
 
 // ReadFrom seals all of r, on all cores: it is what [io.Copy] calls. It
-// returns when r ends, and does not close the Writer.
+// returns when r ends, and does not close the Writer. Only [io.EOF] is an end:
+// a source that was cut says [io.ErrUnexpectedEOF], which is an error like
+// others.
 func (w *Writer) ReadFrom(r io.Reader) (n int64, err error) {
 	w.grow(batch)
 	var last []byte // less than a chunk
@@ -79,12 +83,12 @@ func (w *Writer) ReadFrom(r io.Reader) (n int64, err error) {
 		w.seal(math.MaxInt, func(i int) bool {
 			plain := slot(w.buf, i)[:chunkSize]
 			var m int
-			m, err = io.ReadFull(r, plain[w.held:])
+			m, err = fill(plain[w.held:], r)
 			last, n, w.held = plain[:w.held+m], n+int64(m), 0
 			return err == nil
 		}, func(i int) []byte { return slot(w.buf, i)[:chunkSize] })
 	}
-	if ended(err) || w.err != nil {
+	if err == io.EOF || w.err != nil {
 		err = w.shown()
 	}
 	if len(last) < chunkSize {
@@ -97,6 +101,12 @@ func (w *Writer) ReadFrom(r io.Reader) (n int64, err error) {
 // from where plain says they are.
 func (w *Writer) seal(count int, next func(i int) bool, plain func(i int) []byte) {
 	first := w.next
+	whole := false
+	defer func() {
+		if !whole { // something has panicked: chunks may be missing
+			w.err = errPanicked
+		}
+	}()
 	relay(count, func(i int) bool {
 		if w.err != nil || !next(i) {
 			return false
@@ -110,10 +120,36 @@ func (w *Writer) seal(count int, next func(i int) bool, plain func(i int) []byte
 	}, func(i int) bool {
 		if w.err == nil {
 			w.next++
-			_, w.err = w.w.Write(slot(w.buf, i))
+			_, w.err = put(w.w, slot(w.buf, i))
 		}
 		return w.err == nil
 	})
+	whole = true
+}
+
+var errPanicked = errors.New("a stream that panicked cannot be gone on with")
+
+// fill reads until p is full, or to an error, which is r's own.
+func fill(p []byte, r io.Reader) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = r.Read(p[n:])
+		n += m
+	}
+	if n == len(p) {
+		err = nil
+	}
+	return n, err
+}
+
+// put writes all of p. A sink that takes less without an error would make a
+// blob that never opens.
+func put(w io.Writer, p []byte) (n int, err error) {
+	n, err = w.Write(p)
+	if n < len(p) && err == nil {
+		err = io.ErrShortWrite
+	}
+	return n, err
 }
 
 // grow makes room for count chunks.
@@ -145,7 +181,7 @@ func (w *Writer) Close() error {
 // finish writes the last chunk.
 func (w *Writer) finish() error {
 	w.grow(1)
-	_, err := w.w.Write(w.blob.sealLast(w.buf, w.buf[:w.held], w.next))
+	_, err := put(w.w, w.blob.sealLast(w.buf, w.buf[:w.held], w.next))
 	return err
 }
 

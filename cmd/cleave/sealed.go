@@ -37,7 +37,11 @@ func isSealed(args []string) bool {
 	if len(args) == 0 {
 		return false
 	}
-	lead, _, err := readLead(args[len(args)-1], len(sealing.Magic))
+	name := args[len(args)-1]
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+		return false // looking at a pipe would take from it
+	}
+	lead, _, err := readLead(name, len(sealing.Magic))
 	return err == nil && string(lead) == sealing.Magic
 }
 

@@ -3,8 +3,11 @@ package etcdguard
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,19 +78,33 @@ func New(c Config) (*Guard, error) {
 
 func (c *Config) check() error {
 	for _, e := range c.Endpoints {
-		if !strings.HasPrefix(e, "https://") {
+		if u, err := url.Parse(e); err != nil || u.Scheme != "https" || u.Hostname() == "" || strings.ContainsAny(e, ", ") {
 			return errEndpoints
 		}
 	}
 	switch {
 	case len(c.Endpoints) == 0:
 		return errEndpoints
-	case c.TLS == nil || c.TLS.RootCAs == nil || c.TLS.InsecureSkipVerify:
+	case c.TLS == nil || !ownRoots(c.TLS.RootCAs) || c.TLS.InsecureSkipVerify:
 		return errTLS
-	case len(c.TLS.Certificates) == 0 && c.TLS.GetClientCertificate == nil:
+	case !hasCertificate(c.TLS.Certificates) && c.TLS.GetClientCertificate == nil:
 		return errClient
 	}
 	return nil
+}
+
+// ownRoots refuses no roots, and the system's, which inside an enclave are the
+// host's.
+func ownRoots(roots *x509.CertPool) bool {
+	if roots == nil || roots.Equal(x509.NewCertPool()) {
+		return false
+	}
+	system, err := x509.SystemCertPool()
+	return err != nil || !roots.Equal(system)
+}
+
+func hasCertificate(all []tls.Certificate) bool {
+	return slices.ContainsFunc(all, func(c tls.Certificate) bool { return len(c.Certificate) > 0 && c.PrivateKey != nil })
 }
 
 // Close closes the connections.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"os"
@@ -117,6 +118,10 @@ func TestConfigIsNotWeak(t *testing.T) {
 		return c
 	}
 	one := []string{"https://127.0.0.1:1"}
+	system, err := x509.SystemCertPool()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]etcdguard.Config{
 		"zero":                  {},
 		"no endpoint":           {TLS: good},
@@ -126,6 +131,11 @@ func TestConfigIsNotWeak(t *testing.T) {
 		"no scheme":             {Endpoints: []string{"127.0.0.1:1"}, TLS: good},
 		"unix":                  {Endpoints: []string{"unix:///tmp/etcd"}, TLS: good},
 		"the system's roots":    {Endpoints: one, TLS: change(func(c *tls.Config) { c.RootCAs = nil })},
+		"the host's roots":      {Endpoints: one, TLS: change(func(c *tls.Config) { c.RootCAs = system })},
+		"empty roots":           {Endpoints: one, TLS: change(func(c *tls.Config) { c.RootCAs = x509.NewCertPool() })},
+		"empty certificate":     {Endpoints: one, TLS: change(func(c *tls.Config) { c.Certificates = make([]tls.Certificate, 1) })},
+		"no host":               {Endpoints: []string{"https://"}, TLS: good},
+		"two in one":            {Endpoints: []string{"https://a,http://b"}, TLS: good},
 		"not verified":          {Endpoints: one, TLS: change(func(c *tls.Config) { c.InsecureSkipVerify = true })},
 		"no client certificate": {Endpoints: one, TLS: change(func(c *tls.Config) { c.Certificates = nil })},
 	} {
