@@ -138,7 +138,7 @@ func openStream(b *testing.B, open func(a *bare, sealed []byte)) {
 // another thread of the first.
 func BenchmarkRatioSealCores(b *testing.B) {
 	s := sealing.New(newCPU(), sealing.ToSigner)
-	twoCores(b, func(_ *bare, plain []byte) { stream(io.Discard, s, plain, 4<<20) })
+	twoCores(b, func(_ *bare, plain []byte) { stream(io.Discard, s, plain, len(plain)) })
 }
 
 func BenchmarkRatioBareCores(b *testing.B) {

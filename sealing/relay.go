@@ -55,6 +55,7 @@ type line struct {
 	begun   int       // numbers; written by the caller alone
 	taken   int       // of these, by somebody
 	ready   [batch]bool
+	working int // numbers that somebody works on now
 	workers int
 	closed  bool
 
@@ -76,11 +77,7 @@ func (l *line) begin() {
 
 func (l *line) worker() {
 	l.mu.Lock()
-	defer func() {
-		l.workers--
-		l.done.Signal()
-		l.mu.Unlock()
-	}()
+	defer l.mu.Unlock()
 	for {
 		for l.taken == l.begun && !l.closed {
 			l.more.Wait()
@@ -98,10 +95,12 @@ func (l *line) worker() {
 func (l *line) take() {
 	i := l.taken
 	l.taken++
+	l.working++
 	l.mu.Unlock()
 	defer func() {
 		p := recover()
 		l.mu.Lock()
+		l.working--
 		l.ready[i%batch] = true
 		if p != nil {
 			l.panicked = p
@@ -135,13 +134,14 @@ func (l *line) finished(i int) bool {
 	return ready
 }
 
-// close waits for the workers, who would go on using the caller's memory.
+// close waits, after a panic, for what is still being worked on, which uses the
+// caller's memory.
 func (l *line) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
 	l.more.Broadcast()
-	for l.workers > 0 {
+	for l.working > 0 {
 		l.done.Wait()
 	}
 }
