@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -40,7 +39,7 @@ func collateralShow(args []string, stdout, stderr io.Writer) int {
 		all = append(all, exhibits...)
 	}
 	if s.json {
-		printJSON(stdout, all)
+		printJSON(stdout, map[string]any{"collateral": append([]*exhibit{}, all...)})
 	} else {
 		printText(stdout, all)
 	}
@@ -97,14 +96,6 @@ func (s *show) exhibits(name string) (all []*exhibit, err error) {
 		return nil, err
 	}
 	return []*exhibit{s.exhibit(name, subject.CA, c)}, nil
-}
-
-func printJSON(w io.Writer, all []*exhibit) {
-	b, err := json.MarshalIndent(map[string]any{"collateral": append([]*exhibit{}, all...)}, "", "  ")
-	if err != nil {
-		panic(err) // unreachable: strings, numbers and times of this age
-	}
-	fmt.Fprintf(w, "%s\n", b)
 }
 
 func printText(w io.Writer, all []*exhibit) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -144,11 +143,7 @@ func needs(h sealing.Header) []string {
 
 func (s *sealed) print(w io.Writer, asJSON bool) {
 	if asJSON {
-		b, err := json.MarshalIndent(s, "", "  ")
-		if err != nil {
-			panic(err) // unreachable: strings and numbers
-		}
-		fmt.Fprintf(w, "%s\n", b)
+		printJSON(w, s)
 		return
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -24,12 +24,7 @@ type genuine struct {
 		ProductID                                                                                uint16 `json:"isvprodid"`
 		SVN                                                                                      uint16 `json:"isvsvn"`
 	}
-	Vectors []struct {
-		Quote, Collateral, TEE, Status, TCBDate string
-		Version                                 int
-		Unix                                    int64
-		Advisories                              []string
-	}
+	Vectors []vectors.Vector
 }
 
 func readGenuine(t *testing.T) (dir string, g genuine) {

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -235,11 +234,7 @@ func (v *verdict) trust(err error) {
 
 func (v *verdict) print(w io.Writer, asJSON bool) {
 	if asJSON {
-		b, err := json.MarshalIndent(v, "", "  ")
-		if err != nil {
-			panic(err) // unreachable: strings and numbers
-		}
-		fmt.Fprintf(w, "%s\n", b)
+		printJSON(w, v)
 		return
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -14,21 +14,17 @@ import (
 )
 
 // A vector is a judgement of Intel's own library.
-type vector struct {
-	Quote, Collateral, TEE, Status, TCBDate string
-	Version                                 int
-	Unix                                    int64
-	Advisories                              []string
-}
+type vector vectors.Vector
 
 // noLevel is how the vectors write Intel's TCB_NOT_SUPPORTED.
-const noLevel = "(no matching level)"
+const noLevel = vectors.NoLevel
 
-func readVectors(t testing.TB) []vector {
+func readVectors(t testing.TB) (all []vector) {
 	t.Helper()
-	var data struct{ Vectors []vector }
-	check(t, json.Unmarshal(vectors.Read(t, "vectors.json"), &data))
-	return data.Vectors
+	for _, x := range vectors.All(t) {
+		all = append(all, vector(x))
+	}
+	return all
 }
 
 // evidence reads what the vector is about.

@@ -35,7 +35,7 @@ func Verify(q *Quote, pck *PCKChain, c Collateral, root []byte, now time.Time) (
 // may not.
 func (m *Memory) Verify(q *Quote, pck *PCKChain, d *Documents, root []byte, now time.Time, grace time.Duration) (*Verdict, error) {
 	a := anchor{root, now, grace}
-	if err := m.proveChain(pck, root); err != nil {
+	if err := m.ProveChain(pck, root); err != nil {
 		return nil, err
 	}
 	documents, err := m.proveDocuments(d, pck)
