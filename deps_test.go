@@ -25,6 +25,7 @@ var floors = [][]string{
 	{"internal/platform", "internal/sim"},
 	{"internal/platform/ego", "internal/sim/door", "internal/sim/ert"},
 	{"enclave", "host"},
+	{"enclave/enclavetest"},
 	{"cmd", "examples"},
 }
 

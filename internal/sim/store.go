@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -100,7 +99,7 @@ func checkPrivate(path string, f *os.File, want fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
+	if owner, foreign := foreignOwner(info); foreign {
 		return fmt.Errorf("%w: %s belongs to user %d, not to you: name a directory of your own", ErrState, path, owner)
 	}
 	if info.Mode().Type() != want.Type() {
