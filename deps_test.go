@@ -20,10 +20,11 @@ const module = "github.com/cleave-sdk/cleave"
 var floors = [][]string{
 	{"internal/lebyte", "internal/vectors", "internal/ratio"},
 	{"internal/sgx"},
-	{"internal/oe", "internal/dcap", "internal/ratls", "internal/manifest", "internal/issue"},
+	{"internal/oe", "internal/dcap", "internal/manifest", "internal/issue", "internal/doctor"},
+	{"internal/ratls"},
 	{"attest", "sealing", "ocall"},
 	{"internal/platform", "internal/sim"},
-	{"internal/platform/ego", "internal/sim/door", "internal/sim/ert"},
+	{"internal/platform/ego", "internal/sim/door", "internal/sim/ert", "internal/sim/world"},
 	{"enclave", "host"},
 	{"enclave/enclavetest"},
 	{"cmd", "examples"},

@@ -1,0 +1,101 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The devices of the driver in Linux since 5.11, then those of the driver
+// before it.
+func enclaveDevices() []string   { return []string{"dev/sgx_enclave", "dev/sgx/enclave"} }
+func provisionDevices() []string { return []string{"dev/sgx_provision", "dev/sgx/provision"} }
+
+const podResource = `in a pod, request it: resources.limits "sgx.intel.com/epc" (AKS, Intel device plugin) or "alibabacloud.com/sgx_epc_MiB" (ACK)`
+
+func enclaveDevice(_ context.Context, n *Node, r *report) {
+	name, ok := n.first(enclaveDevices()...)
+	if !ok && n.exists("dev/isgx") {
+		r.fail("remove that driver and use Linux 5.11 or newer", "there is /dev/isgx, of a driver without launch control, and no /dev/sgx_enclave")
+		return
+	}
+	if !ok {
+		r.fail(podResource, "there is no /dev/sgx_enclave")
+		return
+	}
+	n.openDevice(r, name, podResource)
+}
+
+// provisionDevice is what makes quotes in process; with AESM the service has
+// it, and the container does better without.
+func provisionDevice(_ context.Context, n *Node, r *report) {
+	name, ok := n.first(provisionDevices()...)
+	switch {
+	case n.outOfProcess() && ok:
+		r.warn(`take "sgx.intel.com/provision" out of the container's limits`, "/%s is not needed: SGX_AESM_ADDR has quotes made by AESM", name)
+	case n.outOfProcess():
+		r.ok("not needed: AESM makes the quotes")
+	case !ok:
+		r.fail(`in a pod, add resources.limits "sgx.intel.com/provision": 1, or have AESM make the quotes (SGX_AESM_ADDR: "1" and /var/run/aesmd mounted)`,
+			"there is no /dev/sgx_provision, which quotes made in process need")
+	default:
+		n.openDevice(r, name, "add the user to the group: `usermod -aG "+n.group(name)+" USER`; in a pod, securityContext.supplementalGroups")
+	}
+}
+
+// openDevice tries whether a device can be used, since a container may have the
+// file without the right.
+func (n *Node) openDevice(r *report, name, fix string) {
+	e, err := n.Stat(name)
+	if err == nil && e.Mode&fs.ModeCharDevice == 0 {
+		r.fail(fix, "/%s is not a device", name)
+		return
+	}
+	if err == nil {
+		err = n.Open(name)
+	}
+	switch {
+	case err == nil:
+		r.ok("/%s opens", name)
+	case errors.Is(err, fs.ErrPermission) && n.allowed(e):
+		r.fail(podResource, "/%s is refused although its mode allows it: the container's device rules do not", name)
+	case errors.Is(err, fs.ErrPermission):
+		r.fail(fix, "/%s is %v of user %d and group %s, and this process is user %d in groups %v", name, e.Mode, e.UID, n.group(name), n.UID, n.Groups)
+	default:
+		r.fail(fix, "/%s does not open: %v", name, err)
+	}
+}
+
+// allowed reports whether the mode lets this process read and write.
+func (n *Node) allowed(e Entry) bool {
+	const readWrite = 0o6
+	mode := e.Mode.Perm()
+	switch {
+	case n.UID == 0:
+		return true
+	case n.UID == e.UID:
+		return mode>>6&readWrite == readWrite
+	case slices.Contains(n.Groups, e.GID):
+		return mode>>3&readWrite == readWrite
+	}
+	return mode&readWrite == readWrite
+}
+
+// group is the name of a file's group, or its number.
+func (n *Node) group(name string) string {
+	e, err := n.Stat(name)
+	if err != nil {
+		return "sgx_prv"
+	}
+	number := strconv.Itoa(e.GID)
+	b, _ := n.read("etc/group")
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Split(line, ":"); len(f) >= 3 && f[2] == number {
+			return f[0]
+		}
+	}
+	return number
+}
