@@ -76,3 +76,15 @@ func TestSignaturesAreOfOneLength(t *testing.T) {
 		shortS = shortS || signature[32] == 0
 	}
 }
+
+// Intel writes all values of the quoting enclave as the bytes of its report.
+func TestQEIdentityIsBytes(t *testing.T) {
+	_, qe := bodies()
+	qe.MiscSelect, qe.Attributes.Flags = 0x01020304, 0x1122
+	body := string(must(issue.NewQEIdentity(&qe, validity()).Body()))
+	for _, want := range []string{`"miscselect":"04030201"`, `"attributes":"2211000000000000`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %s in %s", want, body)
+		}
+	}
+}

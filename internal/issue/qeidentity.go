@@ -1,14 +1,15 @@
 package issue
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/cleave-sdk/cleave/internal/sgx"
 )
 
 // QEIdentity is the body of a QE identity document, version 2, with its
-// members in Intel's order. Masks and values are text in upper-case hex,
-// numbers little-endian as in memory but for MISCSELECT.
+// members in Intel's order. Masks and values are text in upper-case hex of the
+// bytes as they are in memory, little-endian.
 type QEIdentity struct {
 	ID               string    `json:"id"` // "QE", "TD_QE" or "QVE"
 	Version          int       `json:"version"`
@@ -48,7 +49,7 @@ func NewQEIdentity(qe *sgx.ReportBody, v Validity) QEIdentity {
 		IssueDate:        Date(v.From),
 		NextUpdate:       Date(v.Until),
 		EvaluationNumber: EvaluationNumber,
-		MiscSelect:       fmt.Sprintf("%08X", qe.MiscSelect),
+		MiscSelect:       fmt.Sprintf("%X", binary.LittleEndian.AppendUint32(nil, qe.MiscSelect)),
 		MiscMask:         "FFFFFFFF",
 		Attributes:       fmt.Sprintf("%X", qe.Attributes.And(mask).Append(nil)),
 		AttributeMask:    fmt.Sprintf("%X", mask.Append(nil)),

@@ -37,9 +37,22 @@ func TestResultText(t *testing.T) {
 		oe.TCBLevelInvalid:     "OE_TCB_LEVEL_INVALID",
 		oe.IncorrectReportSize: "OE_INCORRECT_REPORT_SIZE",
 		oe.CMACMismatch:        "OE_VERIFY_FAILED_AES_CMAC_MISMATCH",
-		oe.Results - 1:         "OE_SGX_QUOTE_LIBRARY_ERROR",
-		oe.Results:             "UNKNOWN",
-		^oe.Result(0):          "UNKNOWN",
+
+		oe.VerifyFailed:              "OE_VERIFY_FAILED",
+		oe.NotFound:                  "OE_NOT_FOUND",
+		oe.ReportParseError:          "OE_REPORT_PARSE_ERROR",
+		oe.MissingCertificateChain:   "OE_MISSING_CERTIFICATE_CHAIN",
+		oe.InvalidSGXExtensions:      "OE_INVALID_SGX_CERTIFICATE_EXTENSIONS",
+		oe.QuoteProviderCallError:    "OE_QUOTE_PROVIDER_CALL_ERROR",
+		oe.CRLExpired:                "OE_VERIFY_CRL_EXPIRED",
+		oe.Revoked:                   "OE_VERIFY_REVOKED",
+		oe.NoValidityPeriod:          "OE_VERIFY_FAILED_TO_FIND_VALIDITY_PERIOD",
+		oe.QuoteVerificationError:    "OE_QUOTE_VERIFICATION_ERROR",
+		oe.QuotingEnclaveNotVerified: "OE_QUOTE_ENCLAVE_IDENTITY_VERIFICATION_FAILED",
+		oe.QuoteHashMismatch:         "OE_QUOTE_HASH_MISMATCH",
+		oe.Results - 1:               "OE_SGX_QUOTE_LIBRARY_ERROR",
+		oe.Results:                   "UNKNOWN",
+		^oe.Result(0):                "UNKNOWN",
 	} {
 		if got := result.String(); got != want {
 			t.Errorf("%d: %s, want %s", uint64(result), got, want)

@@ -6,19 +6,31 @@ type Result uint64
 
 // The results with which callers and the simulator deal by name.
 const (
-	OK                  Result = 0
-	Failure             Result = 1
-	InvalidParameter    Result = 3
-	OutOfMemory         Result = 5
-	Unexpected          Result = 7
-	Unsupported         Result = 16
-	PlatformError       Result = 21
-	InvalidCPUSVN       Result = 22
-	InvalidISVSVN       Result = 23
-	InvalidKeyName      Result = 24
-	TCBLevelInvalid     Result = 34
-	IncorrectReportSize Result = 47
-	CMACMismatch        Result = 52
+	OK                        Result = 0
+	Failure                   Result = 1
+	InvalidParameter          Result = 3
+	OutOfMemory               Result = 5
+	Unexpected                Result = 7
+	VerifyFailed              Result = 8
+	NotFound                  Result = 9
+	Unsupported               Result = 16
+	PlatformError             Result = 21
+	InvalidCPUSVN             Result = 22
+	InvalidISVSVN             Result = 23
+	InvalidKeyName            Result = 24
+	ReportParseError          Result = 26
+	MissingCertificateChain   Result = 27
+	InvalidSGXExtensions      Result = 30
+	TCBLevelInvalid           Result = 34
+	QuoteProviderCallError    Result = 36
+	CRLExpired                Result = 42
+	Revoked                   Result = 44
+	NoValidityPeriod          Result = 45
+	IncorrectReportSize       Result = 47
+	QuoteVerificationError    Result = 48
+	QuotingEnclaveNotVerified Result = 49
+	CMACMismatch              Result = 52
+	QuoteHashMismatch         Result = 58
 )
 
 // Results is how many there are: they run from OK to Results-1.

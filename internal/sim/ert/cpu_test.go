@@ -2,7 +2,9 @@ package ert_test
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
+	"net/http"
 	"slices"
 
 	"github.com/cleave-sdk/cleave/internal/sgx"
@@ -55,8 +57,13 @@ func (c *cpu) Key(k sgx.KeyRequest) ([16]byte, error) {
 	return digest(k.Append(nil), c.body.MRENCLAVE[:]), nil
 }
 
-// quoter is a quoting enclave whose quotes are reports.
+// quoter is a quoting enclave whose quotes are reports, on a machine without
+// collateral.
 type quoter struct{ refuse error }
+
+func (quoter) Root() *x509.Certificate { return new(x509.Certificate) }
+
+func (quoter) PCS() http.Handler { return http.NotFoundHandler() }
 
 func (quoter) QuotingEnclave() sgx.TargetInfo { return newCPU(0x0E).body.Target() }
 

@@ -38,13 +38,32 @@ func (p process) deliver(outputs ...output) oe.Result {
 	return oe.OK
 }
 
+// deliverClaims does the same for claims: the process frees them as one, and
+// wants to read how many there are.
+func (p process) deliverClaims(c claims, addrTo, countTo uint64) oe.Result {
+	addr, result := p.placeAt(len(c.block(0)), c.block)
+	if result != oe.OK {
+		return result
+	}
+	if !p.publish([]word{{countTo, uint64(len(c))}, {addrTo, addr}}) {
+		p.Free(addr)
+		return oe.InvalidParameter
+	}
+	return oe.OK
+}
+
 // place puts b into the arena.
 func (p process) place(b []byte) (addr uint64, result oe.Result) {
-	addr, err := p.Alloc(len(b))
+	return p.placeAt(len(b), func(uint64) []byte { return b })
+}
+
+// placeAt puts n bytes into the arena that depend on where they are.
+func (p process) placeAt(n int, at func(addr uint64) []byte) (addr uint64, result oe.Result) {
+	addr, err := p.Alloc(n)
 	if err != nil {
 		return 0, oe.OutOfMemory
 	}
-	if p.Write(addr, b) != nil {
+	if p.Write(addr, at(addr)) != nil {
 		p.Free(addr)
 		return 0, oe.Unexpected
 	}

@@ -6,9 +6,17 @@
 // may be wrong in any way; the answer then is a result other than [oe.OK],
 // never a panic, and never ENOSYS, which EGo's own library takes for
 // permission to use sixteen zero bytes as a key.
+//
+// Quotes are verified as on a machine whose provisioning service knows that
+// machine alone, and whose root stands in the place of Intel's. For others,
+// Intel's own included, there is no collateral, and the result is EGo's for
+// that: nothing is said of a quote that cannot truly be judged.
 package ert
 
 import (
+	"crypto/x509"
+	"net/http"
+
 	"github.com/cleave-sdk/cleave/internal/oe"
 	"github.com/cleave-sdk/cleave/internal/sgx"
 	"github.com/cleave-sdk/cleave/internal/sim"
@@ -26,15 +34,21 @@ type CPU interface {
 
 var _ CPU = (*sim.Enclave)(nil)
 
-// Quoter turns reports into quotes.
-type Quoter interface {
+// Machine is what the enclave's machine does for it: it turns reports into
+// quotes, and has what it takes to verify them.
+type Machine interface {
 	// QuotingEnclave is whom to make the report for.
 	QuotingEnclave() sgx.TargetInfo
 	// Quote checks the report and signs its body: a bare Intel quote.
 	Quote(sgx.Report) ([]byte, error)
+	// Root is what the runtime trusts in the place of Intel's root.
+	Root() *x509.Certificate
+	// PCS serves collateral at the paths of Intel's service. It is asked
+	// without a network.
+	PCS() http.Handler
 }
 
-var _ Quoter = (*sim.Machine)(nil)
+var _ Machine = (*sim.Machine)(nil)
 
 // Memory is the memory of the calling process, with the arena in which
 // results are allocated. Any access may fail.
@@ -47,15 +61,16 @@ type Memory interface {
 
 // Runtime answers the calls of one process. It is safe for concurrent use.
 type Runtime struct {
-	cpu    CPU
-	quoter Quoter
-	texts  texts
+	cpu     CPU
+	machine Machine
+	texts   texts
 }
 
-// New returns the runtime of a process that runs the enclave cpu. Nothing of
-// it may be shared by processes: it remembers addresses in its process's arena.
-func New(cpu CPU, quoter Quoter) *Runtime {
-	return &Runtime{cpu: cpu, quoter: quoter}
+// New returns the runtime of a process that runs the enclave cpu on machine.
+// Nothing of it may be shared by processes: it remembers addresses in its
+// process's arena.
+func New(cpu CPU, machine Machine) *Runtime {
+	return &Runtime{cpu: cpu, machine: machine}
 }
 
 // Call answers the call with the given number and arguments, reading and

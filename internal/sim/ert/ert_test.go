@@ -83,6 +83,40 @@ func TestLocalReport(t *testing.T) {
 	}
 }
 
+// Of the 64 bytes at nil all are zero.
+func TestLocalReportOfNil(t *testing.T) {
+	r, m := ert.New(newCPU(1), quoter{}), newMemory(room)
+	call(t, r, m, oe.CallLocalReport, 0, 64, 0, 0, addrAt, sizeAt)
+	if got := m.bytes(addrAt, sizeAt); !bytes.Equal(got, localReport(t, r, m, nil, nil)) {
+		t.Errorf("%x", got)
+	}
+}
+
+// Open Enclave takes the size of a target's report for granted, and a quote for
+// a report.
+func TestTargetIsNotChecked(t *testing.T) {
+	r, m := ert.New(newCPU(1), quoter{}), newMemory(room)
+	self := newCPU(1).body
+	want := localReport(t, r, m, nil, localReport(t, r, m, nil, nil))
+	for name, target := range map[string][]byte{
+		"longer":       append(localReport(t, r, m, nil, nil), 0),
+		"of a size":    spoiled(localReport(t, r, m, nil, nil), 8),
+		"remote":       oe.Report(append(self.Append(nil), make([]byte, 48)...), true),
+		"forged":       spoiled(localReport(t, r, m, nil, nil), 447),
+		"reserved":     spoiled(localReport(t, r, m, nil, nil), 16+31),
+		"another data": localReport(t, r, m, []byte("data"), nil),
+	} {
+		if got := localReport(t, r, m, nil, target); !bytes.Equal(got, want) {
+			t.Errorf("%s: %x", name, got)
+		}
+	}
+}
+
+func spoiled(b []byte, i int) []byte {
+	b[i] ^= 1
+	return b
+}
+
 // Open Enclave addresses an enclave by three fields of its report only.
 func TestTargetIsThreeFields(t *testing.T) {
 	kss := newCPU(2)
@@ -131,6 +165,8 @@ func TestRefused(t *testing.T) {
 	target := m.put(input2, oe.Report(report.Append(nil), false))
 	quote := m.put(input2+0x1000, oe.Report(make([]byte, 500), true))
 	request := m.put(input2+0x2000, (&sgx.KeyRequest{Name: sgx.KeySeal}).Append(nil))
+	kindless := m.put(input2+0x3000, append([]byte{1, 0, 0, 0, 3, 0, 0, 0}, make([]byte, 440)...))
+	version3 := m.put(input2+0x4000, append([]byte{3, 0, 0, 0, 1, 0, 0, 0}, make([]byte, 440)...))
 	const invalid, unsupported = oe.InvalidParameter, oe.Unsupported
 
 	for name, test := range map[string]struct {
@@ -138,66 +174,77 @@ func TestRefused(t *testing.T) {
 		args   []uint64
 		want   oe.Result
 	}{
-		"remote, no address":          {oe.CallRemoteReport, []uint64{data, 4, 0, 0, 0, sizeAt}, invalid},
-		"remote, no size":             {oe.CallRemoteReport, []uint64{data, 4, 0, 0, addrAt, 0}, invalid},
-		"remote, wild address":        {oe.CallRemoteReport, []uint64{data, 4, 0, 0, wild, sizeAt}, invalid},
-		"remote, wild size":           {oe.CallRemoteReport, []uint64{data, 4, 0, 0, addrAt, wild}, invalid},
-		"remote, last byte unmapped":  {oe.CallRemoteReport, []uint64{data, 4, 0, 0, dataBase + 1<<16 - 7, sizeAt}, invalid},
-		"remote, wild data":           {oe.CallRemoteReport, []uint64{wild, 4, 0, 0, addrAt, sizeAt}, invalid},
-		"remote, nil data of 4":       {oe.CallRemoteReport, []uint64{0, 4, 0, 0, addrAt, sizeAt}, invalid},
-		"remote, data of none":        {oe.CallRemoteReport, []uint64{data, 0, 0, 0, addrAt, sizeAt}, invalid},
-		"remote, data of 65":          {oe.CallRemoteReport, []uint64{data, 65, 0, 0, addrAt, sizeAt}, invalid},
-		"remote, data without end":    {oe.CallRemoteReport, []uint64{data, math.MaxUint64, 0, 0, addrAt, sizeAt}, invalid},
-		"remote, options":             {oe.CallRemoteReport, []uint64{data, 4, data, 4, addrAt, sizeAt}, invalid},
-		"remote, options of none":     {oe.CallRemoteReport, []uint64{data, 4, data, 0, addrAt, sizeAt}, invalid},
-		"remote, nil options of 4":    {oe.CallRemoteReport, []uint64{data, 4, 0, 4, addrAt, sizeAt}, invalid},
-		"local, no address":           {oe.CallLocalReport, []uint64{data, 4, 0, 0, 0, sizeAt}, invalid},
-		"local, no size":              {oe.CallLocalReport, []uint64{data, 4, 0, 0, addrAt, 0}, invalid},
-		"local, data of 65":           {oe.CallLocalReport, []uint64{data, 65, 0, 0, addrAt, sizeAt}, invalid},
-		"local, wild data":            {oe.CallLocalReport, []uint64{wild, 1, 0, 0, addrAt, sizeAt}, invalid},
-		"local, wild target":          {oe.CallLocalReport, []uint64{0, 0, wild, 448, addrAt, sizeAt}, invalid},
-		"local, target of none":       {oe.CallLocalReport, []uint64{0, 0, target, 0, addrAt, sizeAt}, invalid},
-		"local, target short":         {oe.CallLocalReport, []uint64{0, 0, target, 447, addrAt, sizeAt}, invalid},
-		"local, target long":          {oe.CallLocalReport, []uint64{0, 0, target, 449, addrAt, sizeAt}, invalid},
-		"local, target a quote":       {oe.CallLocalReport, []uint64{0, 0, quote, 516, addrAt, sizeAt}, invalid},
-		"local, target without end":   {oe.CallLocalReport, []uint64{0, 0, target, math.MaxUint64, addrAt, sizeAt}, invalid},
-		"verify, nil":                 {oe.CallVerifyReport, []uint64{0, 448, addrAt}, invalid},
-		"verify, nothing":             {oe.CallVerifyReport, []uint64{target, 0, addrAt}, invalid},
-		"verify, wild":                {oe.CallVerifyReport, []uint64{wild, 448, addrAt}, invalid},
-		"verify, without end":         {oe.CallVerifyReport, []uint64{target, math.MaxUint64, addrAt}, invalid},
-		"verify, wild out":            {oe.CallVerifyReport, []uint64{target, 448, wild}, invalid},
-		"verify, a quote":             {oe.CallVerifyReport, []uint64{quote, 516, addrAt}, unsupported},
-		"key, no request":             {oe.CallSealKey, []uint64{0, 512, addrAt, sizeAt}, invalid},
-		"key, wild request":           {oe.CallSealKey, []uint64{wild, 512, addrAt, sizeAt}, invalid},
-		"key, request of none":        {oe.CallSealKey, []uint64{request, 0, addrAt, sizeAt}, invalid},
-		"key, request short":          {oe.CallSealKey, []uint64{request, 511, addrAt, sizeAt}, invalid},
-		"key, request long":           {oe.CallSealKey, []uint64{request, 513, addrAt, sizeAt}, invalid},
-		"key, no address":             {oe.CallSealKey, []uint64{request, 512, 0, sizeAt}, invalid},
-		"key, no size":                {oe.CallSealKey, []uint64{request, 512, addrAt, 0}, invalid},
-		"key, wild size":              {oe.CallSealKey, []uint64{request, 512, addrAt, wild}, invalid},
-		"policy, none":                {oe.CallSealKeyByPolicy, []uint64{0, addrAt, sizeAt, addr2At, size2At}, invalid},
-		"policy, both":                {oe.CallSealKeyByPolicy, []uint64{3, addrAt, sizeAt, addr2At, size2At}, invalid},
-		"policy, no address":          {oe.CallSealKeyByPolicy, []uint64{1, 0, sizeAt, addr2At, size2At}, invalid},
-		"policy, no size":             {oe.CallSealKeyByPolicy, []uint64{1, addrAt, 0, addr2At, size2At}, invalid},
-		"policy, half a request out":  {oe.CallSealKeyByPolicy, []uint64{1, addrAt, sizeAt, addr2At, 0}, invalid},
-		"policy, other half":          {oe.CallSealKeyByPolicy, []uint64{1, addrAt, sizeAt, 0, size2At}, invalid},
-		"policy, wild request out":    {oe.CallSealKeyByPolicy, []uint64{1, addrAt, sizeAt, wild, size2At}, invalid},
-		"policy, wild key out":        {oe.CallSealKeyByPolicy, []uint64{1, wild, sizeAt, addr2At, size2At}, invalid},
-		"evidence, nil":               {oe.CallVerifyEvidence, []uint64{0, 516, addrAt, sizeAt}, invalid},
-		"evidence, wild":              {oe.CallVerifyEvidence, []uint64{wild, 516, addrAt, sizeAt}, invalid},
-		"evidence, garbage":           {oe.CallVerifyEvidence, []uint64{data, 4, addrAt, sizeAt}, invalid},
-		"evidence, local":             {oe.CallVerifyEvidence, []uint64{target, 448, addrAt, sizeAt}, invalid},
-		"evidence, half a claims out": {oe.CallVerifyEvidence, []uint64{quote, 516, addrAt, 0}, invalid},
-		"evidence, quote":             {oe.CallVerifyEvidence, []uint64{quote, 516, addrAt, sizeAt}, unsupported},
-		"free, wild report":           {oe.CallFreeReport, []uint64{wild}, invalid},
-		"free, wild key":              {oe.CallFreeSealKey, []uint64{wild, 0}, invalid},
-		"free, wild request":          {oe.CallFreeSealKey, []uint64{0, wild}, invalid},
-		"free, wild claims":           {oe.CallFreeClaims, []uint64{wild, 1}, invalid},
-		"free, the texts":             {oe.CallFreeReport, []uint64{arenaBase}, invalid},
-		"number below":                {oe.CallRemoteReport - 1, nil, unsupported},
-		"number above":                {oe.CallLocalReport + 1, nil, unsupported},
-		"number 0":                    {0, nil, unsupported},
-		"number negative":             {-1, nil, unsupported},
+		"remote, no address":           {oe.CallRemoteReport, []uint64{data, 4, 0, 0, 0, sizeAt}, invalid},
+		"remote, no size":              {oe.CallRemoteReport, []uint64{data, 4, 0, 0, addrAt, 0}, invalid},
+		"remote, wild address":         {oe.CallRemoteReport, []uint64{data, 4, 0, 0, wild, sizeAt}, invalid},
+		"remote, wild size":            {oe.CallRemoteReport, []uint64{data, 4, 0, 0, addrAt, wild}, invalid},
+		"remote, last byte unmapped":   {oe.CallRemoteReport, []uint64{data, 4, 0, 0, dataBase + 1<<16 - 7, sizeAt}, invalid},
+		"remote, wild data":            {oe.CallRemoteReport, []uint64{wild, 4, 0, 0, addrAt, sizeAt}, invalid},
+		"remote, nil data of 4":        {oe.CallRemoteReport, []uint64{0, 4, 0, 0, addrAt, sizeAt}, invalid},
+		"remote, data of none":         {oe.CallRemoteReport, []uint64{data, 0, 0, 0, addrAt, sizeAt}, invalid},
+		"remote, data of 65":           {oe.CallRemoteReport, []uint64{data, 65, 0, 0, addrAt, sizeAt}, invalid},
+		"remote, data without end":     {oe.CallRemoteReport, []uint64{data, math.MaxUint64, 0, 0, addrAt, sizeAt}, invalid},
+		"remote, options":              {oe.CallRemoteReport, []uint64{data, 4, data, 4, addrAt, sizeAt}, invalid},
+		"remote, options of none":      {oe.CallRemoteReport, []uint64{data, 4, data, 0, addrAt, sizeAt}, invalid},
+		"remote, nil options of 4":     {oe.CallRemoteReport, []uint64{data, 4, 0, 4, addrAt, sizeAt}, invalid},
+		"local, no address":            {oe.CallLocalReport, []uint64{data, 4, 0, 0, 0, sizeAt}, invalid},
+		"local, no size":               {oe.CallLocalReport, []uint64{data, 4, 0, 0, addrAt, 0}, invalid},
+		"local, data of 65":            {oe.CallLocalReport, []uint64{data, 65, 0, 0, addrAt, sizeAt}, invalid},
+		"local, wild data":             {oe.CallLocalReport, []uint64{wild, 1, 0, 0, addrAt, sizeAt}, invalid},
+		"local, wild target":           {oe.CallLocalReport, []uint64{0, 0, wild, 448, addrAt, sizeAt}, invalid},
+		"local, target of none":        {oe.CallLocalReport, []uint64{0, 0, target, 0, addrAt, sizeAt}, invalid},
+		"local, nil data of 65":        {oe.CallLocalReport, []uint64{0, 65, 0, 0, addrAt, sizeAt}, invalid},
+		"local, target short":          {oe.CallLocalReport, []uint64{0, 0, target, 447, addrAt, sizeAt}, invalid},
+		"local, target without kind":   {oe.CallLocalReport, []uint64{0, 0, kindless, 448, addrAt, sizeAt}, invalid},
+		"local, target of version 3":   {oe.CallLocalReport, []uint64{0, 0, version3, 448, addrAt, sizeAt}, invalid},
+		"local, target without end":    {oe.CallLocalReport, []uint64{0, 0, target, math.MaxUint64, addrAt, sizeAt}, invalid},
+		"verify, nil":                  {oe.CallVerifyReport, []uint64{0, 448, addrAt}, invalid},
+		"verify, nothing":              {oe.CallVerifyReport, []uint64{target, 0, addrAt}, invalid},
+		"verify, wild":                 {oe.CallVerifyReport, []uint64{wild, 448, addrAt}, invalid},
+		"verify, without end":          {oe.CallVerifyReport, []uint64{target, math.MaxUint64, addrAt}, invalid},
+		"verify, wild out":             {oe.CallVerifyReport, []uint64{target, 448, wild}, invalid},
+		"verify, a quote of version 0": {oe.CallVerifyReport, []uint64{quote, 516, addrAt}, oe.QuoteVerificationError},
+		"verify, kindless":             {oe.CallVerifyReport, []uint64{kindless, 448, addrAt}, unsupported},
+		"verify, version 3":            {oe.CallVerifyReport, []uint64{version3, 448, addrAt}, invalid},
+		"verify, header alone":         {oe.CallVerifyReport, []uint64{target, 16, addrAt}, oe.IncorrectReportSize},
+		"verify, half a header":        {oe.CallVerifyReport, []uint64{target, 15, addrAt}, invalid},
+		"verify, short":                {oe.CallVerifyReport, []uint64{target, 447, addrAt}, oe.IncorrectReportSize},
+		"verify, long":                 {oe.CallVerifyReport, []uint64{target, 449, addrAt}, oe.IncorrectReportSize},
+		"key, no request":              {oe.CallSealKey, []uint64{0, 512, addrAt, sizeAt}, invalid},
+		"key, wild request":            {oe.CallSealKey, []uint64{wild, 512, addrAt, sizeAt}, invalid},
+		"key, request of none":         {oe.CallSealKey, []uint64{request, 0, addrAt, sizeAt}, invalid},
+		"key, request short":           {oe.CallSealKey, []uint64{request, 511, addrAt, sizeAt}, invalid},
+		"key, request long":            {oe.CallSealKey, []uint64{request, 513, addrAt, sizeAt}, invalid},
+		"key, no address":              {oe.CallSealKey, []uint64{request, 512, 0, sizeAt}, invalid},
+		"key, no size":                 {oe.CallSealKey, []uint64{request, 512, addrAt, 0}, invalid},
+		"key, wild size":               {oe.CallSealKey, []uint64{request, 512, addrAt, wild}, invalid},
+		"policy, none":                 {oe.CallSealKeyByPolicy, []uint64{0, addrAt, sizeAt, addr2At, size2At}, invalid},
+		"policy, both":                 {oe.CallSealKeyByPolicy, []uint64{3, addrAt, sizeAt, addr2At, size2At}, invalid},
+		"policy, no address":           {oe.CallSealKeyByPolicy, []uint64{1, 0, sizeAt, addr2At, size2At}, invalid},
+		"policy, no size":              {oe.CallSealKeyByPolicy, []uint64{1, addrAt, 0, addr2At, size2At}, invalid},
+		"policy, half a request out":   {oe.CallSealKeyByPolicy, []uint64{1, addrAt, sizeAt, addr2At, 0}, invalid},
+		"policy, other half":           {oe.CallSealKeyByPolicy, []uint64{1, addrAt, sizeAt, 0, size2At}, invalid},
+		"policy, wild request out":     {oe.CallSealKeyByPolicy, []uint64{1, addrAt, sizeAt, wild, size2At}, invalid},
+		"policy, wild key out":         {oe.CallSealKeyByPolicy, []uint64{1, wild, sizeAt, addr2At, size2At}, invalid},
+		"evidence, nil":                {oe.CallVerifyEvidence, []uint64{0, 516, addrAt, sizeAt}, invalid},
+		"evidence, wild":               {oe.CallVerifyEvidence, []uint64{wild, 516, addrAt, sizeAt}, invalid},
+		"evidence, garbage":            {oe.CallVerifyEvidence, []uint64{data, 4, addrAt, sizeAt}, invalid},
+		"evidence, local":              {oe.CallVerifyEvidence, []uint64{target, 448, addrAt, sizeAt}, invalid},
+		"evidence, half a claims out":  {oe.CallVerifyEvidence, []uint64{quote, 516, addrAt, 0}, invalid},
+		"evidence, of nothing":         {oe.CallVerifyEvidence, []uint64{quote, 0, addrAt, sizeAt}, invalid},
+		"evidence, without end":        {oe.CallVerifyEvidence, []uint64{quote, math.MaxUint64, addrAt, sizeAt}, invalid},
+		"evidence, header alone":       {oe.CallVerifyEvidence, []uint64{quote, 16, addrAt, sizeAt}, oe.ReportParseError},
+		"evidence, short":              {oe.CallVerifyEvidence, []uint64{quote, 515, addrAt, sizeAt}, oe.ReportParseError},
+		"evidence, version 0":          {oe.CallVerifyEvidence, []uint64{quote, 516, addrAt, sizeAt}, oe.QuoteVerificationError},
+		"free, wild report":            {oe.CallFreeReport, []uint64{wild}, invalid},
+		"free, wild key":               {oe.CallFreeSealKey, []uint64{wild, 0}, invalid},
+		"free, wild request":           {oe.CallFreeSealKey, []uint64{0, wild}, invalid},
+		"free, wild claims":            {oe.CallFreeClaims, []uint64{wild, 1}, invalid},
+		"free, the texts":              {oe.CallFreeReport, []uint64{arenaBase}, invalid},
+		"number below":                 {oe.CallRemoteReport - 1, nil, unsupported},
+		"number above":                 {oe.CallLocalReport + 1, nil, unsupported},
+		"number 0":                     {0, nil, unsupported},
+		"number negative":              {-1, nil, unsupported},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := ert.New(newCPU(1), quoter{})

@@ -22,6 +22,9 @@ func (r *Runtime) sealKey(p process, a [6]uint64) oe.Result {
 	if err != nil || refused(request) {
 		return oe.InvalidParameter
 	}
+	if request.Name == sgx.KeySeal && request.ConfigSVN > r.cpu.Body().ConfigSVN {
+		return oe.InvalidISVSVN // EGETKEY has no error of its own for it
+	}
 	key, err := r.cpu.Key(request)
 	if err != nil {
 		return keyResult(err)

@@ -21,7 +21,7 @@ func TestSealKey(t *testing.T) {
 		"both":          {Name: sgx.KeySeal, Policy: 3},
 		"EGo's key ID":  {Name: sgx.KeySeal},
 		"report":        {Name: sgx.KeyReport, KeyID: [32]byte{2}},
-		"configuration": {Name: sgx.KeySeal, ConfigSVN: 1},
+		"configuration": {Name: sgx.KeyReport, ConfigSVN: 1}, // which a REPORT key does not depend on
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, m := ert.New(newCPU(1), quoter{}), newMemory(room)
@@ -58,6 +58,14 @@ func TestSealKeyRefused(t *testing.T) {
 		if got := sealKey(r, m, request); got != oe.InvalidParameter || len(m.live) != 1 {
 			t.Errorf("%s: %v, %d allocations", name, got, len(m.live))
 		}
+	}
+}
+
+// Without KSS an enclave has no configuration version but zero.
+func TestConfigSVN(t *testing.T) {
+	r, m := ert.New(newCPU(1), quoter{}), newMemory(room)
+	if got := sealKey(r, m, (&sgx.KeyRequest{Name: sgx.KeySeal, ConfigSVN: 1}).Append(nil)); got != oe.InvalidISVSVN {
+		t.Error(got)
 	}
 }
 

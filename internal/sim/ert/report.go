@@ -1,6 +1,7 @@
 package ert
 
 import (
+	"github.com/cleave-sdk/cleave/internal/lebyte"
 	"github.com/cleave-sdk/cleave/internal/oe"
 	"github.com/cleave-sdk/cleave/internal/sgx"
 )
@@ -16,7 +17,7 @@ func (r *Runtime) remoteReport(p process, a [6]uint64) oe.Result {
 	if !ok {
 		return oe.InvalidParameter
 	}
-	quote, err := r.quoter.Quote(r.cpu.Report(r.quoter.QuotingEnclave(), data))
+	quote, err := r.machine.Quote(r.cpu.Report(r.machine.QuotingEnclave(), data))
 	if err != nil {
 		return oe.PlatformError
 	}
@@ -30,7 +31,7 @@ func (r *Runtime) localReport(p process, a [6]uint64) oe.Result {
 	if out.nowhere() {
 		return oe.InvalidParameter
 	}
-	data, ok := p.reportData(a[0], a[1])
+	data, ok := p.localData(a[0], a[1])
 	if !ok {
 		return oe.InvalidParameter
 	}
@@ -50,24 +51,38 @@ func (p process) reportData(addr, n uint64) (data [64]byte, ok bool) {
 	return data, ok
 }
 
+// localData is reportData, but of the 64 bytes at nil all are zero.
+func (p process) localData(addr, n uint64) (data [64]byte, ok bool) {
+	if addr == 0 {
+		return data, n <= uint64(len(data))
+	}
+	return p.reportData(addr, n)
+}
+
 // target reads a report of the enclave to make a report for. Without one it
 // is nobody: the report then tells who made it, and nothing checks its MAC.
-func (p process) target(addr, n uint64) (sgx.TargetInfo, bool) {
+func (p process) target(addr, n uint64) (t sgx.TargetInfo, ok bool) {
 	if addr == 0 {
-		return sgx.TargetInfo{}, true // Open Enclave does not look at n here
+		return t, true // Open Enclave does not look at n here
 	}
 	b, ok := p.read(addr, n, oe.MaxReportSize)
 	if !ok {
-		return sgx.TargetInfo{}, false
+		return t, false
 	}
-	report, result := parseLocal(b)
-	if result != oe.OK {
-		return sgx.TargetInfo{}, false
+	var h header
+	s := lebyte.String(b)
+	if !h.read(&s) || h.version != reportVersion || !h.known() || len(s) < sgx.ReportSize {
+		return t, false
 	}
-	// Open Enclave copies these three and leaves the others zero.
-	return sgx.TargetInfo{
-		MRENCLAVE:  report.Body.MRENCLAVE,
-		Attributes: report.Body.Attributes,
-		MiscSelect: report.Body.MiscSelect,
-	}, true
+	return targetOf(s)
+}
+
+// targetOf takes from a report the three fields that Open Enclave copies; the
+// others stay zero. Whatever else is in it, a quote for one, does not matter.
+func targetOf(s lebyte.String) (t sgx.TargetInfo, ok bool) {
+	var other []byte
+	ok = s.Bytes(&other, 16) && s.Uint32(&t.MiscSelect) &&
+		s.Bytes(&other, 28) && t.Attributes.Read(&s) &&
+		s.Copy(t.MRENCLAVE[:])
+	return t, ok
 }

@@ -106,6 +106,9 @@ func TestVerifyReportForged(t *testing.T) {
 	if got := verify(oe.Report(good[16:len(good)-1], false)); got != oe.IncorrectReportSize {
 		t.Errorf("short, with a header that says so: %v", got)
 	}
+	if got := verify(oe.Report(append(bytes.Clone(good[16:]), 7), false)); got != oe.OK {
+		t.Errorf("with a byte after it, and a header that says so: %v", got)
+	}
 	if got := verify(good); got != oe.OK {
 		t.Errorf("the good one: %v", got)
 	}
