@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/cleave-sdk/cleave/internal/oe"
+	"github.com/cleave-sdk/cleave/internal/platform"
 	"github.com/cleave-sdk/cleave/internal/sgx"
 	"github.com/cleave-sdk/cleave/sealing"
 )
@@ -13,8 +14,6 @@ import (
 const keySize = 16
 
 var (
-	errBinding = errors.New("no such binding")
-	errKSS     = errors.New("Open Enclave has no keys that need KSS")
 	errKeySize = errors.New("the runtime's answer is not a key of 16 bytes")
 	errZeroKey = errors.New("the runtime's answer is sixteen zero bytes, which is EGo's simulation of a key")
 )
@@ -28,40 +27,15 @@ func (p *Platform) Level() sealing.Level {
 // SealingKey is EGETKEY. Versions above those of [Platform.Level] are refused
 // with [oe.InvalidISVSVN] or [oe.InvalidCPUSVN].
 func (p *Platform) SealingKey(request sealing.KeyRequest) ([16]byte, error) {
-	key, err := p.sealingKey(request)
+	r, err := platform.SealKeyRequest(request)
+	if err != nil {
+		return [16]byte{}, fmt.Errorf("ego: sealing key: %w", err)
+	}
+	key, err := p.egetkey(r)
 	if err != nil {
 		return [16]byte{}, fmt.Errorf("ego: sealing key: %w", err)
 	}
 	return key, nil
-}
-
-func (p *Platform) sealingKey(request sealing.KeyRequest) ([16]byte, error) {
-	if request.Separation != 0 || request.ConfigSVN != 0 {
-		return [16]byte{}, errKSS // never a key that is less than what was asked for
-	}
-	policy, err := policyOf(request.Binding)
-	if err != nil {
-		return [16]byte{}, err
-	}
-	return p.egetkey(sgx.KeyRequest{
-		Name:          sgx.KeySeal,
-		Policy:        policy,
-		SVN:           request.SVN,
-		CPUSVN:        request.CPUSVN,
-		AttributeMask: sgx.SealAttributeMask,
-		KeyID:         request.KeyID,
-		MiscMask:      sgx.SealMiscMask,
-	})
-}
-
-func policyOf(b sealing.Binding) (uint16, error) {
-	switch b {
-	case sealing.ToEnclave:
-		return sgx.PolicyMRENCLAVE, nil
-	case sealing.ToSigner:
-		return sgx.PolicyMRSIGNER, nil
-	}
-	return 0, errBinding
 }
 
 // egetkey never succeeds without a key: not for ENOSYS, and not for the zero
