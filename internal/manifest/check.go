@@ -7,10 +7,11 @@ import (
 	"strings"
 )
 
-// Heap sizes in MB. EGo's own limit depends on how the program was built.
+// Heap sizes in MB. EGo's own limit depends on how the program was built: with
+// the build tag ego_largeheap, it has none.
 const (
 	maxHeap      = 1 << 20
-	maxPlainHeap = 16384 // without the build tag ego_largeheap
+	maxPlainHeap = 16384 // without
 )
 
 var (
@@ -31,7 +32,7 @@ func (m *Manifest) check() error {
 	case m.HeapSize < 0 || m.HeapSize > maxHeap:
 		return fmt.Errorf("heapSize: is %d; write %s", m.HeapSize, wanted("heapSize"))
 	}
-	return errors.Join(first(m.Mounts, "mounts", checkMounts), first(m.Env, "env", checkEnv), first(m.Files, "files", checkFiles))
+	return errors.Join(first(m.Mounts, "mounts", checkMounts), first(m.Env, "env", checkEnv), first(m.Files, "files", m.checkFiles))
 }
 
 // checker tells what is wrong with one element of a list, and knows those
@@ -88,7 +89,7 @@ func checkEnv() func(Env) (key, wrong string) {
 	}
 }
 
-func checkFiles() func(File) (key, wrong string) {
+func (m *Manifest) checkFiles() func(File) (key, wrong string) {
 	targets := map[string]bool{}
 	return func(f File) (key, wrong string) {
 		target := path.Clean(f.Target)
@@ -101,8 +102,30 @@ func checkFiles() func(File) (key, wrong string) {
 			return "target", fmt.Sprintf("%s is written twice; keep one", target)
 		case strings.Contains(f.Source+f.Target, "\x00"):
 			return "source", "or target contains a zero byte, which no path can"
+		case m.under(target).unwritable():
+			return "target", fmt.Sprintf("%s is below %s, which is mounted read-only, so that it cannot be written; choose another place", target, m.under(target).Target)
 		}
 		targets[target] = true
 		return "", ""
 	}
 }
+
+// under is the mount that has what is at a path in the enclave, or the zero
+// Mount if that is the root's memfs.
+func (m *Manifest) under(target string) (found Mount) {
+	longest := 0
+	for _, mount := range m.Mounts {
+		if dir := path.Clean(mount.Target); within(target, dir) && len(dir) > longest {
+			found, longest = mount, len(dir)
+		}
+	}
+	return found
+}
+
+func within(target, dir string) bool {
+	return target == dir || strings.HasPrefix(target, strings.TrimSuffix(dir, "/")+"/")
+}
+
+// unwritable reports whether EGo mounts it read-only, which it never does with
+// the root.
+func (m Mount) unwritable() bool { return m.ReadOnly && path.Clean(m.Target) != "/" }

@@ -107,7 +107,7 @@ func wanted(key string) string {
 	case "productID", "securityVersion":
 		return "a whole number from 0 to 65535"
 	case "heapSize":
-		return fmt.Sprintf("a whole number of MB, from 1 to %d", maxHeap)
+		return fmt.Sprintf("a whole number of MB, from 1 to %d, such as 512", maxPlainHeap)
 	}
 	return "a string, in quotes"
 }

@@ -27,7 +27,7 @@ func TestRefused(t *testing.T) {
 		"no key":              {`{"exe": "e", "heapSize": 1}`, "key: missing"},
 		"no heapSize":         {`{"exe": "e", "key": "k"}`, "heapSize: missing"},
 		"zero heapSize":       {`{"exe": "e", "key": "k", "heapSize": 0}`, "heapSize: missing"},
-		"negative heapSize":   {`{"exe": "e", "key": "k", "heapSize": -512}`, "heapSize: is -512; write a whole number of MB, from 1 to 1048576"},
+		"negative heapSize":   {`{"exe": "e", "key": "k", "heapSize": -512}`, "heapSize: is -512; write a whole number of MB, from 1 to 16384, such as 512"},
 		"huge heapSize":       {`{"exe": "e", "key": "k", "heapSize": 1048577}`, "heapSize: is 1048577; write"},
 		"heapSize in words":   {`{"exe": "e", "key": "k", "heapSize": "512"}`, `heapSize: is a string; write a whole number of MB`},
 		"heapSize with unit":  {`{"exe": "e", "key": "k", "heapSize": 1.5}`, "heapSize: is 1.5; write a whole number of MB"},
@@ -78,7 +78,10 @@ func TestRefused(t *testing.T) {
 		"file with zero byte":    {with(`"files": [{"source": "a\u0000", "target": "/a"}]`), "zero byte"},
 		"file of unknown key":    {with(`"files": [{"path": "a"}]`), "files[0].path: unknown key; known here are source, target"},
 		"file, content no bytes": {with(`"files": [{"source": "a", "target": "/a", "content": "!"}]`), "files[0].content: "},
-		"larger than 1 MiB":      {with(`"debug": false`) + strings.Repeat(" ", 1<<20), "larger than 1 MiB"},
+		"file below a read-only mount": {
+			with(`"mounts": [{"target": "/a", "type": "memfs"}, {"source": "x", "target": "/a/b", "type": "hostfs", "readOnly": true}], "files": [{"source": "f", "target": "/a/c"}, {"source": "f", "target": "/a/b/c"}]`),
+			"files[1].target: /a/b/c is below /a/b, which is mounted read-only"},
+		"larger than 1 MiB": {with(`"debug": false`) + strings.Repeat(" ", 1<<20), "larger than 1 MiB"},
 	}
 	for name, test := range tests {
 		m, err := manifest.Parse([]byte(test.data))

@@ -17,8 +17,9 @@ import (
 const maxKeySize = 64 << 10 // bytes of a PEM file
 
 var (
-	errPEM = errors.New(`no private key in PEM; write the path of an RSA key ("RSA PRIVATE KEY" or "PRIVATE KEY", not encrypted), or of a file that is not there, to have one made`)
-	errRSA = errors.New("is not the RSA-3072 key of exponent 3 that enclaves are signed with; make one with openssl genrsa -3 3072, or write the path of a file that is not there")
+	errPEM    = errors.New(`no private key in PEM; write the path of an RSA key ("RSA PRIVATE KEY" or "PRIVATE KEY", not encrypted), or of a file that is not there, to have one made`)
+	errKeyPEM = errors.New(`no RSA key in PEM; name a private key ("RSA PRIVATE KEY" or "PRIVATE KEY", not encrypted) or a public one ("PUBLIC KEY")`)
+	errRSA    = errors.New("is not the RSA-3072 key of exponent 3 that enclaves are signed with; make one with openssl genrsa -3 3072, or write the path of a file that is not there")
 )
 
 // Signer returns the key that the enclave is signed with, and whose MRSIGNER
@@ -82,6 +83,52 @@ func parseBlock(block *pem.Block) (*rsa.PrivateKey, error) {
 		return nil, errRSA
 	}
 	return rsaKey, nil
+}
+
+// SignerOf is the MRSIGNER of what is signed with the private or public key in
+// a PEM file of at most 64 KiB.
+func SignerOf(pemFile string) ([32]byte, error) {
+	data, err := read(pemFile, maxKeySize)
+	if err != nil {
+		return [32]byte{}, fmt.Errorf("manifest: key: %w", err)
+	}
+	key, err := parsePublic(data)
+	if err != nil {
+		return [32]byte{}, fmt.Errorf("manifest: key: %s: %w", pemFile, err)
+	}
+	signer, err := sgx.MRSIGNER(key)
+	if err != nil {
+		return [32]byte{}, fmt.Errorf("manifest: key: %s: %w", pemFile, errRSA)
+	}
+	return signer, nil
+}
+
+// parsePublic returns the public key, or the public half of the private one.
+func parsePublic(data []byte) (*rsa.PublicKey, error) {
+	block, rest := pem.Decode(data)
+	if block == nil || len(bytes.TrimSpace(rest)) > 0 || len(block.Headers) > 0 {
+		return nil, errKeyPEM
+	}
+	switch block.Type {
+	case "PUBLIC KEY":
+		key, err := x509.ParsePKIXPublicKey(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		if key, ok := key.(*rsa.PublicKey); ok {
+			return key, nil
+		}
+		return nil, errRSA
+	case "RSA PUBLIC KEY":
+		return x509.ParsePKCS1PublicKey(block.Bytes)
+	case "RSA PRIVATE KEY", "PRIVATE KEY":
+		key, err := parseKey(data)
+		if err != nil {
+			return nil, err
+		}
+		return &key.PublicKey, nil
+	}
+	return nil, errKeyPEM
 }
 
 // makeKey makes a key and puts it at path, unless another process was faster:

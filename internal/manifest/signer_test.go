@@ -208,3 +208,51 @@ func TestSignerRefused(t *testing.T) {
 		t.Error("made a key in a directory that is not there")
 	}
 }
+
+func TestSignerOf(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("no openssl")
+	}
+	dir := t.TempDir()
+	name := func(s string) string { return filepath.Join(dir, s) }
+	openssl(t, "genrsa", "-out", name("private.pem"), "-3", "3072")
+	openssl(t, "rsa", "-in", name("private.pem"), "-out", name("pkcs1.pem"), "-traditional")
+	openssl(t, "rsa", "-in", name("private.pem"), "-out", name("public.pem"), "-pubout")
+	openssl(t, "rsa", "-in", name("private.pem"), "-out", name("pkcs1public.pem"), "-RSAPublicKey_out")
+	openssl(t, "genrsa", "-out", name("f4.pem"), "2048")
+	openssl(t, "rsa", "-in", name("f4.pem"), "-out", name("f4public.pem"), "-pubout")
+	openssl(t, "ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", name("ec.pem"))
+	openssl(t, "ec", "-in", name("ec.pem"), "-pubout", "-out", name("ecpublic.pem"))
+	openssl(t, "rsa", "-in", name("private.pem"), "-out", name("encrypted.pem"), "-aes128", "-passout", "pass:x")
+	public, err := os.ReadFile(name("public.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, content := range map[string]string{"two.pem": string(public) + string(public), "text.pem": "public", "broken.pem": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"} {
+		if err := os.WriteFile(name(file), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, err := at(name("private.pem")).Signer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := sgx.MRSIGNER(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"private.pem", "pkcs1.pem", "public.pem", "pkcs1public.pem"} {
+		if got, err := manifest.SignerOf(name(file)); err != nil || got != want {
+			t.Errorf("%s: %x, %v, want %x", file, got, err, want)
+		}
+	}
+	for file, says := range map[string]string{
+		"none.pem": "no such file", "text.pem": "no RSA key in PEM", "two.pem": "no RSA key in PEM", "broken.pem": "asn1", "ec.pem": "no RSA key in PEM",
+		"ecpublic.pem": "is not the RSA-3072 key", "f4.pem": "is not the RSA-3072 key", "f4public.pem": "is not the RSA-3072 key", "encrypted.pem": "no RSA key in PEM",
+	} {
+		if got, err := manifest.SignerOf(name(file)); err == nil || got != [32]byte{} || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), "manifest: key: ") {
+			t.Errorf("%s: %x, %v", file, got, err)
+		}
+	}
+}

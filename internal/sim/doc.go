@@ -9,4 +9,9 @@
 // A machine is a directory. Every process that opens the same directory is on
 // the same machine: it opens what another has sealed, checks its reports, and
 // shares its root.
+//
+// A machine has a history, by which a TCB recovery can be rehearsed: RecoverTCB
+// makes its TCB out of date, UpdateMicrocode brings it up to date again, and
+// RevokePCK revokes its certificate. The authority says the new at once, also
+// in a service that runs; enclaves have what there was when they were started.
 package sim

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cleave-sdk/cleave/internal/issue"
+	json "github.com/go-json-experiment/json"
 )
 
 // Fixed is a machine whose keys are known: of the given bytes, and of a
@@ -30,7 +31,7 @@ func Fixed(fuse, epoch byte) *Machine {
 func (m *Machine) Updated(cpuSVN [16]byte) *Machine {
 	cpu := *m.cpu
 	cpu.platform.CPUSVN = cpuSVN
-	return &Machine{cpu: &cpu, now: m.now}
+	return &Machine{cpu: &cpu, keeper: m.keeper, now: m.now}
 }
 
 // SetNow sets the clock of the collateral.
@@ -52,6 +53,23 @@ func DecodeState(b []byte) (encoded []byte, err error) {
 func privateBytes(e *issue.Entity) []byte {
 	b, err := e.Key.Bytes()
 	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// EncodeVersion1 is the state as the first version of the simulator wrote it.
+func EncodeVersion1(b []byte) []byte {
+	s, err := decodeState(b)
+	if err != nil {
+		panic(err)
+	}
+	s.TCB, s.Revoked = nil, nil
+	machine, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	if b, err = json.Marshal(envelope{1, checksum(machine), machine}); err != nil {
 		panic(err)
 	}
 	return b

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/cleave-sdk/cleave/internal/issue"
@@ -14,8 +15,9 @@ import (
 // Machine is one simulated processor with its quoting enclave and its
 // authority. It is safe for concurrent use. Printing it shows no secret.
 type Machine struct {
-	cpu *cpu
-	now func() time.Time
+	cpu    *cpu
+	keeper *keeper
+	now    func() time.Time
 }
 
 // cpu is behind a pointer so that no formatting verb reaches the keys.
@@ -43,6 +45,9 @@ func Open(dir string) (*Machine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sim: %w", err)
 	}
+	if m.keeper.dir, err = filepath.Abs(dir); err != nil {
+		return nil, fmt.Errorf("sim: %w", err)
+	}
 	return m, nil
 }
 
@@ -54,7 +59,8 @@ func (s *state) machine() (*Machine, error) {
 		return nil, err
 	}
 	m := &Machine{
-		now: time.Now,
+		now:    time.Now,
+		keeper: &keeper{state: s},
 		cpu: &cpu{
 			fuses:      fuses,
 			ownerEpoch: s.OwnerEpoch,

@@ -24,10 +24,11 @@ const skew = time.Hour
 //
 //	tcb?fmspc=…                            TCB info of this machine
 //	qe/identity                            its quoting enclave's identity
-//	pckcrl?ca=platform[&encoding=der|pem]  revoked PCK certificates: none
+//	pckcrl?ca=platform[&encoding=der|pem]  revoked PCK certificates
 //	rootcacrl                              the root's, in hex, as a PCCS has it
 //
-// Everything is signed when it is asked for, and good for thirty days.
+// Everything is signed when it is asked for, and good for thirty days. It says
+// what is the case then: another process may have announced a TCB recovery.
 func (m *Machine) PCS() http.Handler {
 	s := service{m}
 	mux := http.NewServeMux()
@@ -97,14 +98,26 @@ func (s service) tcbInfo(query url.Values) (*answer, error) {
 	if [6]byte(fmspc) != p.FMSPC {
 		return nil, refusal(http.StatusNotFound)
 	}
-	return s.document("TCB-Info-Issuer-Chain", issue.NewTCBInfo(p, s.validity()))
+	now, err := s.keeper.current()
+	if err != nil {
+		return nil, err
+	}
+	info := issue.NewTCBInfo(p, s.validity())
+	info.Levels, info.EvaluationNumber = now.levels(), now.evaluation()
+	return s.document("TCB-Info-Issuer-Chain", info)
 }
 
 func (s service) qeIdentity(query url.Values) (*answer, error) {
 	if !updates(query) {
 		return nil, refusal(http.StatusBadRequest)
 	}
-	return s.document("SGX-Enclave-Identity-Issuer-Chain", issue.NewQEIdentity(&s.cpu.quoting.enclave.body, s.validity()))
+	now, err := s.keeper.current()
+	if err != nil {
+		return nil, err
+	}
+	identity := issue.NewQEIdentity(&s.cpu.quoting.enclave.body, s.validity())
+	identity.EvaluationNumber = now.evaluation()
+	return s.document("SGX-Enclave-Identity-Issuer-Chain", identity)
 }
 
 // updates accepts the choice between early and standard updates, which are the
@@ -129,7 +142,15 @@ func (s service) pckCRL(query url.Values) (*answer, error) {
 	if ca == "processor" {
 		return nil, refusal(http.StatusNotFound)
 	}
-	der, err := issue.CRL{Validity: s.validity(), Number: 1}.Sign(s.cpu.authority.PCKCA)
+	now, err := s.keeper.current()
+	if err != nil {
+		return nil, err
+	}
+	list := issue.CRL{Validity: s.validity(), Number: 1}
+	for _, pck := range now.Revoked {
+		list.Revoked = append(list.Revoked, pck.c.SerialNumber)
+	}
+	der, err := list.Sign(s.cpu.authority.PCKCA)
 	return &answer{encoding.contentType, encoding.encode(der), "SGX-PCK-CRL-Issuer-Chain", s.cpu.authority.PCKCAChain()}, err
 }
 

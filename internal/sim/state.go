@@ -14,8 +14,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// stateVersion changes when an older simulator would misread the state.
-const stateVersion = 1
+// stateVersion changes when an older simulator would misread the state. What
+// version 1 lacks is in the state's history.
+const stateVersion = 2
 
 // envelope guards the state against damage, not against an attacker: a fuse key
 // with a flipped bit would be a machine on which nothing opens.
@@ -41,6 +42,10 @@ type state struct {
 	PCKCA          entity     `json:"pckCA"`
 	TCBSigning     entity     `json:"tcbSigning"`
 	PCK            entity     `json:"pck"`
+
+	// Since version 2.
+	TCB     []release     `json:"tcb,omitempty"`     // in the order of their announcement; the last is up to date
+	Revoked []certificate `json:"revoked,omitempty"` // PCK certificates
 }
 
 // entity is an issue.Entity in JSON.
@@ -102,6 +107,7 @@ func newState(now time.Time) (*state, error) {
 		CPUSVN: [16]byte{16, 16, 3, 3, 255, 255, 1},
 		PCESVN: 13,
 	}
+	s.announce(s.CPUSVN, now)
 	for _, random := range [][]byte{s.FuseKey[:], s.OwnerEpoch[:], s.PPID[:], s.InstanceID[:]} {
 		rand.Read(random) // never fails
 	}
@@ -171,13 +177,24 @@ func decodeState(b []byte) (*state, error) {
 	var s state
 	strict := json.RejectUnknownMembers(true)
 	if json.Unmarshal(b, &e, strict) != nil ||
-		e.Version != stateVersion ||
+		e.Version < 1 ||
 		e.SHA256 != checksum(e.Machine) ||
 		json.Unmarshal(e.Machine, &s, strict) != nil ||
-		!s.complete() {
+		!s.complete() ||
+		e.Version == 1 && !s.upgrade() ||
+		len(s.TCB) == 0 {
 		return nil, errDamaged
 	}
 	return &s, nil
+}
+
+// upgrade gives a machine of version 1 its history: there is none.
+func (s *state) upgrade() bool {
+	if s.TCB != nil || s.Revoked != nil {
+		return false
+	}
+	s.announce(s.CPUSVN, s.Root.Certificate.c.NotBefore)
+	return true
 }
 
 func checksum(machine []byte) string {
@@ -190,6 +207,11 @@ func checksum(machine []byte) string {
 func (s *state) complete() bool {
 	for _, e := range []entity{s.Root, s.PCKCA, s.TCBSigning, s.PCK} {
 		if e.Certificate.c == nil || e.Key.key == nil || !e.Key.key.PublicKey.Equal(e.Certificate.c.PublicKey) {
+			return false
+		}
+	}
+	for _, c := range s.Revoked {
+		if c.c == nil {
 			return false
 		}
 	}

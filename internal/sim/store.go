@@ -19,23 +19,25 @@ var ErrState = errors.New("unusable state directory")
 
 const (
 	stateFile  = "machine.json"
+	rootFile   = "root.pem"
 	tempPrefix = ".new-"
 	maxState   = 1 << 20
 )
 
+var errNoName = fmt.Errorf("%w: no name given", ErrState)
+
 func openState(dir string) (*state, error) {
 	if dir == "" {
-		return nil, fmt.Errorf("%w: no name given", ErrState)
+		return nil, errNoName
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(dir)
+	d, err := openDirectory(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
-	d := directory{root, dir}
+	defer d.Close()
 	s, err := d.load()
 	if !errors.Is(err, fs.ErrNotExist) {
 		return s, err
@@ -51,6 +53,11 @@ func openState(dir string) (*state, error) {
 type directory struct {
 	*os.Root
 	name string
+}
+
+func openDirectory(dir string) (directory, error) {
+	root, err := os.OpenRoot(dir)
+	return directory{root, dir}, err
 }
 
 func (d directory) load() (*state, error) {
@@ -126,12 +133,21 @@ func (d directory) create() error {
 	if err != nil {
 		return err
 	}
+	if err := d.place(b, stateFile, d.Link); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// place writes a file beside its place before it moves it there, and sees it
+// on the disk.
+func (d directory) place(b []byte, name string, move func(from, to string) error) error {
 	temp, err := d.writeTemp(b)
 	if err != nil {
 		return err
 	}
-	defer d.Remove(temp)
-	if err := d.Link(temp, stateFile); err != nil && !errors.Is(err, fs.ErrExist) {
+	defer d.Remove(temp) // unless it was renamed
+	if err := move(temp, name); err != nil {
 		return err
 	}
 	return d.sync()
@@ -154,7 +170,7 @@ func (d directory) claim() error {
 }
 
 func foreign(e fs.DirEntry) bool {
-	return e.Name() != stateFile && !strings.HasPrefix(e.Name(), tempPrefix)
+	return e.Name() != stateFile && e.Name() != rootFile && !strings.HasPrefix(e.Name(), tempPrefix)
 }
 
 func (d directory) writeTemp(b []byte) (name string, err error) {

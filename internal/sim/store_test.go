@@ -181,9 +181,10 @@ func TestUnusableState(t *testing.T) {
 		"cut short":                {func(dir string) error { return os.Truncate(file(dir), 500) }, "remove it"},
 		"flipped":                  {replace(`"pceSVN":13`, `"pceSVN":12`), "remove it"},
 		"checksum":                 {replace(`"sha256":"`, `"sha256":"A`), "remove it"},
-		"no version":               {replace(`"version":1`, `"version":0`), "remove it"},
-		"newer version":            {replace(`"version":1`, `"version":2`), "newer version of Cleave"},
-		"unknown member":           {replace(`"version":1`, `"version":1,"x":1`), "remove it"},
+		"no version":               {replace(`"version":2`, `"version":0`), "remove it"},
+		"older version":            {replace(`"version":2`, `"version":1`), "remove it"}, // which had no history
+		"newer version":            {replace(`"version":2`, `"version":3`), "newer version of Cleave"},
+		"unknown member":           {replace(`"version":2`, `"version":2,"x":1`), "remove it"},
 		"huge": {func(dir string) error {
 			return os.WriteFile(file(dir), bytes.Repeat([]byte(" "), 2<<20), 0o600)
 		}, "remove it"},
@@ -285,6 +286,7 @@ func FuzzState(f *testing.F) {
 	}
 	f.Add(good)
 	f.Add([]byte(`{"version":1,"sha256":"","machine":{}}`))
+	f.Add([]byte(`{"version":2,"sha256":"","machine":{}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		once, err := sim.DecodeState(b)
 		if err != nil {
