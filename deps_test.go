@@ -19,12 +19,13 @@ const module = "github.com/cleave-sdk/cleave"
 // from lower floors.
 var floors = [][]string{
 	{"internal/lebyte", "internal/vectors", "internal/ratio"},
-	{"internal/sgx"},
-	{"internal/oe", "internal/dcap", "internal/manifest", "internal/issue", "internal/doctor"},
-	{"internal/ratls"},
+	{"internal/sgx", "internal/aesm/aesmpb"},
+	{"internal/oe", "internal/aesm", "internal/dcap", "internal/manifest", "internal/issue", "internal/doctor"},
+	{"internal/ratls", "internal/deploy"},
 	{"attest", "sealing", "ocall"},
-	{"internal/platform", "internal/sim"},
-	{"internal/platform/ego", "internal/sim/door", "internal/sim/ert", "internal/sim/world"},
+	{"ocall/ocalltest", "ocall/usual", "internal/platform", "internal/sim"},
+	{"internal/platform/ego", "internal/platform/gramine", "internal/platform/occlum", "internal/aesm/aesmsim", "internal/sim/door", "internal/sim/ert", "internal/sim/world"},
+	{"internal/platform/detect", "internal/platform/gramine/gramtest", "internal/platform/occlum/occlumtest"},
 	{"enclave", "host"},
 	{"enclave/enclavetest"},
 	{"cmd", "examples"},

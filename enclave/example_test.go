@@ -31,7 +31,7 @@ func Example() {
 func ExampleOpen() {
 	_, err := enclave.Open()
 	fmt.Println(err)
-	// Output: enclave: this process is not inside an enclave; start it with `ego run`, or by package host (with Simulate where there is no SGX)
+	// Output: enclave: this process is not inside an enclave; start it with `ego run`, or by package host (with Simulate where there is no SGX), or in Gramine or Occlum
 }
 
 func ExamplePlatform_Quote() {

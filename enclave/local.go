@@ -64,7 +64,7 @@ func (p *Platform) VerifyLocalReport(ctx context.Context, report []byte, purpose
 	}
 	verifier, ok := p.platform.(platform.ReportVerifier)
 	if !ok {
-		return nil, fmt.Errorf("enclave: %s cannot check local reports: use quotes instead", p.platform.Name())
+		return nil, fmt.Errorf("enclave: %s cannot check local reports: use quotes instead: %w", p.platform.Name(), errors.ErrUnsupported)
 	}
 	parsed, err := sgx.ParseReport(report)
 	if err != nil {

@@ -8,13 +8,13 @@ import (
 
 	"github.com/cleave-sdk/cleave/attest"
 	"github.com/cleave-sdk/cleave/internal/platform"
-	"github.com/cleave-sdk/cleave/internal/platform/ego"
+	"github.com/cleave-sdk/cleave/internal/platform/detect"
 	"github.com/cleave-sdk/cleave/internal/sgx"
 	"github.com/cleave-sdk/cleave/sealing"
 )
 
 // ErrOutside is the error of [Open] in a process that is in no enclave.
-var ErrOutside = errors.New("enclave: this process is not inside an enclave; start it with `ego run`, or by package host (with Simulate where there is no SGX)")
+var ErrOutside = errors.New("enclave: this process is not inside an enclave; start it with `ego run`, or by package host (with Simulate where there is no SGX), or in Gramine or Occlum")
 
 // openTimeout bounds the one local report that New asks for.
 const openTimeout = 30 * time.Second
@@ -32,12 +32,12 @@ type Platform struct {
 
 var _ sealing.Keys = (*Platform)(nil)
 
-// Open finds the platform: EGo's runtime, on SGX or on the simulator. It
-// returns [ErrOutside] only where there is none. A platform that is there and
-// fails is an error of its own, so that no host can have a program believe it
-// is outside.
+// Open finds the platform: EGo's runtime, on SGX or on the simulator, or else
+// Gramine, or Occlum. It returns [ErrOutside] only where there is none. A
+// platform that is there and fails is an error of its own, so that no host can
+// have a program believe it is outside, or somewhere else.
 func Open() (*Platform, error) {
-	p, err := ego.Open()
+	p, err := detect.Open()
 	if errors.Is(err, platform.ErrAbsent) {
 		return nil, ErrOutside
 	}

@@ -33,7 +33,7 @@ const minMemory = 256 << 20
 
 // container looks at the limits this process is under.
 func container(_ context.Context, n *Node, r *report) {
-	if n.Env("KUBERNETES_SERVICE_HOST") == "" {
+	if _, set := n.Env("KUBERNETES_SERVICE_HOST"); !set {
 		r.ok("not in a pod")
 		for name, resource := range plugins() {
 			if n.exists(name) {

@@ -20,7 +20,7 @@ func Here(aesm func(ctx context.Context, socket string) (time.Duration, error)) 
 		Files:    os.DirFS("/"),
 		Stat:     stat,
 		Open:     open,
-		Env:      os.Getenv,
+		Env:      os.LookupEnv,
 		UID:      os.Getuid(),
 		Groups:   append([]int{os.Getgid()}, groups...),
 		AESM:     aesm,

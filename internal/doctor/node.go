@@ -15,7 +15,7 @@ type Node struct {
 	Files fs.FS                            // the root directory
 	Stat  func(name string) (Entry, error) // by names as in Files
 	Open  func(name string) error          // for reading and writing, and closes it again
-	Env   func(name string) string
+	Env   func(name string) (value string, set bool)
 
 	UID    int
 	Groups []int // this process's, its first included

@@ -98,7 +98,7 @@ func node(t *testing.T, name string) (n *doctor.Node, want string) {
 			}
 			return &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 		},
-		Env:    func(name string) string { return d.Env[name] },
+		Env:    func(name string) (string, bool) { v, set := d.Env[name]; return v, set },
 		UID:    d.UID,
 		Groups: d.Groups,
 		AESM: func(context.Context, string) (time.Duration, error) {

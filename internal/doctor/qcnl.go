@@ -33,7 +33,8 @@ func (c *qcnlConf) secure() bool { return c.Secure == nil || *c.Secure }
 
 // qcnlName is the configuration file's name, as in Files.
 func (n *Node) qcnlName() string {
-	return strings.TrimPrefix(cmp.Or(n.Env(qcnlVariable), "/"+qcnlFile), "/")
+	name, _ := n.Env(qcnlVariable)
+	return strings.TrimPrefix(cmp.Or(name, "/"+qcnlFile), "/")
 }
 
 func (n *Node) qcnlConf() (*qcnlConf, error) {

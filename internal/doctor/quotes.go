@@ -13,8 +13,11 @@ const (
 	aesmSocket   = "var/run/aesmd/aesm.socket"
 )
 
-// outOfProcess is what EGo and Open Enclave go by.
-func (n *Node) outOfProcess() bool { return n.Env(aesmVariable) != "" }
+// outOfProcess is what EGo and Open Enclave go by: any value counts, even none.
+func (n *Node) outOfProcess() bool {
+	_, set := n.Env(aesmVariable)
+	return set
+}
 
 // quotes says which of the two ways to a quote is set up.
 func quotes(_ context.Context, n *Node, r *report) {
@@ -89,7 +92,7 @@ func (n *Node) quotePackage() string {
 
 func (n *Node) library(name string) bool {
 	folders := []string{"usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib64", "lib64", "usr/lib", "usr/local/lib", "opt/ego/lib"}
-	if path := n.Env("LD_LIBRARY_PATH"); path != "" {
+	if path, set := n.Env("LD_LIBRARY_PATH"); set {
 		for folder := range strings.SplitSeq(path, ":") {
 			folders = append(folders, strings.Trim(folder, "/"))
 		}

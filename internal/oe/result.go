@@ -14,6 +14,7 @@ const (
 	VerifyFailed              Result = 8
 	NotFound                  Result = 9
 	Unsupported               Result = 16
+	ServiceUnavailable        Result = 18
 	PlatformError             Result = 21
 	InvalidCPUSVN             Result = 22
 	InvalidISVSVN             Result = 23

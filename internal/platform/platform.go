@@ -38,6 +38,7 @@ var ErrNotForMe = errors.New("platform: not a report for this enclave on this CP
 // ReportVerifier is a Platform that can check local reports.
 type ReportVerifier interface {
 	// VerifyReport returns nil if another enclave of this CPU made the report
-	// for this one, ErrNotForMe if not, or why that could not be found out.
+	// for this one, ErrNotForMe if not, or why that could not be found out:
+	// errors.ErrUnsupported if it never can be.
 	VerifyReport(context.Context, sgx.Report) error
 }

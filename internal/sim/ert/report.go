@@ -1,6 +1,8 @@
 package ert
 
 import (
+	"errors"
+
 	"github.com/cleave-sdk/cleave/internal/lebyte"
 	"github.com/cleave-sdk/cleave/internal/oe"
 	"github.com/cleave-sdk/cleave/internal/sgx"
@@ -19,10 +21,19 @@ func (r *Runtime) remoteReport(p process, a [6]uint64) oe.Result {
 	}
 	quote, err := r.machine.Quote(r.cpu.Report(r.machine.QuotingEnclave(), data))
 	if err != nil {
-		return oe.PlatformError
+		return unquoted(err)
 	}
 	out.bytes = oe.Report(quote, true)
 	return p.deliver(out)
+}
+
+// unquoted is the result of a quote that could not be had.
+func unquoted(err error) oe.Result {
+	var r oe.Result
+	if errors.As(err, &r) && r != oe.OK {
+		return r
+	}
+	return oe.PlatformError
 }
 
 // localReport answers oe.CallLocalReport.
