@@ -6,14 +6,24 @@ import (
 	"runtime/debug"
 )
 
+// pending is a call whose thread waits for the answer.
+type pending interface {
+	caller
+	// respond makes the call return. The error is ErrGone if it is no longer
+	// made.
+	respond(value uint64) error
+}
+
+// launched is whom to answer and how.
+type launched struct {
+	child   *Child
+	arena   *arena
+	handler func(*Call) uint64
+}
+
 // answer makes a call return what the handler says, or else ends the child.
-func answer(to listener, l launched, n notification) {
-	c := &Call{
-		Number: int(n.number),
-		Args:   n.args,
-		caller: pausedThread{process(n.thread), to, n.id},
-		arena:  l.arena,
-	}
+func (l launched) answer(p pending, number int, args [6]uint64) {
+	c := &Call{Number: number, Args: args, caller: p, arena: l.arena}
 	// Deferred, since a handler may end its goroutine instead of returning.
 	err := errors.New("the handler did not return")
 	defer func() {
@@ -24,14 +34,14 @@ func answer(to listener, l launched, n notification) {
 			l.child.fail(err)
 		}
 	}()
-	err = c.respond(to, n.id, l.handler(c))
+	err = c.respond(p, l.handler(c))
 }
 
-func (c *Call) respond(to listener, id, value uint64) error {
+func (c *Call) respond(p pending, value uint64) error {
 	if int64(value) < 0 && int64(value) >= -4095 {
 		return fmt.Errorf("the handler answered call %d with %#x, which is an errno", c.Number, value)
 	}
-	err := to.respond(id, value)
+	err := p.respond(value)
 	if errors.Is(err, ErrGone) {
 		c.undo()
 		return nil

@@ -11,23 +11,32 @@ import (
 	"github.com/cleave-sdk/cleave/internal/sim/door"
 )
 
+// eachDoorB runs a benchmark by each door.
+func eachDoorB(b *testing.B, f func(*testing.B, door.Door)) {
+	for _, d := range []door.Door{door.Notify, door.Trap} {
+		b.Run(d.String(), func(b *testing.B) { f(b, d) })
+	}
+}
+
 // inChild has the probe do something b.N times and reports its own figure.
 func inChild(b *testing.B, handler func(*door.Call) uint64, mode string) {
-	var out strings.Builder
-	child, err := door.Start(b.Context(), door.Config{
-		Path: probe(), Args: []string{"probe", mode, strconv.Itoa(b.N)}, Stdout: &out, Handler: handler,
+	eachDoorB(b, func(b *testing.B, d door.Door) {
+		var out strings.Builder
+		child, err := door.Start(b.Context(), door.Config{
+			Path: probe(), Args: []string{"probe", mode, strconv.Itoa(b.N)}, Stdout: &out, Handler: handler, Door: d,
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := child.Wait(); err != nil {
+			b.Fatal(err)
+		}
+		ns, err := strconv.ParseFloat(out.String(), 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(ns, "ns/op")
 	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := child.Wait(); err != nil {
-		b.Fatal(err)
-	}
-	ns, err := strconv.ParseFloat(out.String(), 64)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(ns, "ns/op")
 }
 
 func BenchmarkCall(b *testing.B) {
@@ -38,14 +47,30 @@ func BenchmarkCall(b *testing.B) {
 func BenchmarkTransform(b *testing.B) { inChild(b, serve, "transform") }
 
 func BenchmarkLaunch(b *testing.B) {
-	for b.Loop() {
-		child, err := door.Start(b.Context(), door.Config{Path: probe(), Args: []string{"probe", "nothing"}, Handler: serve})
-		if err != nil {
-			b.Fatal(err)
+	eachDoorB(b, func(b *testing.B, d door.Door) {
+		for b.Loop() {
+			launch(b, door.Config{Door: d})
 		}
-		if err := child.Wait(); err != nil {
-			b.Fatal(err)
+	})
+}
+
+// BenchmarkPreparedLaunch is into a file system of the child's own.
+func BenchmarkPreparedLaunch(b *testing.B) {
+	eachDoorB(b, func(b *testing.B, d door.Door) {
+		for b.Loop() {
+			launch(b, door.Config{Door: d, Namespaces: ownMounts, Prepare: moveIn})
 		}
+	})
+}
+
+func launch(b *testing.B, c door.Config) {
+	c.Path, c.Args, c.Handler = probe(), []string{"probe", "nothing"}, serve
+	child, err := door.Start(b.Context(), c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := child.Wait(); err != nil {
+		b.Fatal(err)
 	}
 }
 

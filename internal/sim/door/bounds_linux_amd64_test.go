@@ -58,13 +58,59 @@ func TestUnwantedAnswersAreTakenBack(t *testing.T) {
 		if err != nil || another != freed {
 			t.Fatalf("the next call got %#x, want what was freed; %v", another, err)
 		}
-		if err := c.respond(l, 12345, 0); err != nil {
+		if err := c.respond(pausedThread{self, l, 12345}, 0); err != nil {
 			t.Error(err)
 		}
 		if len(a.blocks.used) != 2 { // the cookie and the other call's
 			t.Errorf("%d blocks in use, want 2", len(a.blocks.used))
 		}
 	})
+}
+
+// The same where the tracer knows that the thread has ended.
+func TestEndedThreadsMoveNothing(t *testing.T) {
+	secret := []byte("secret")
+	addr := uint64(uintptr(unsafe.Pointer(&secret[0])))
+	ended := &trapped{process: process(os.Getpid())}
+	ended.gone.Store(true)
+	c := &Call{caller: ended}
+	if b, err := c.Read(addr, len(secret)); !errors.Is(err, ErrGone) || b != nil {
+		t.Errorf("read %q, %v", b, err)
+	}
+	if err := c.Write(addr, []byte("public")); !errors.Is(err, ErrGone) || string(secret) != "secret" {
+		t.Errorf("wrote %q, %v", secret, err)
+	}
+}
+
+// A trapped caller may be gone when the answer comes, by what the tracer knows
+// or by what the kernel says, and the tracer too.
+func TestUnwantedTrapAnswers(t *testing.T) {
+	self := process(os.Getpid())
+	for name, prepare := range map[string]func(*tracer, *trapped){
+		"the thread is no longer traced": func(*tracer, *trapped) {},
+		"the thread is known to be gone": func(_ *tracer, c *trapped) { c.gone.Store(true) },
+		"nobody answers any more":        func(t *tracer, _ *trapped) { close(t.over) },
+	} {
+		tr := &tracer{calls: map[int]*trapped{}, answers: make(chan answered), over: make(chan struct{})}
+		p := &trapped{process: self, tracer: tr}
+		prepare(tr, p)
+		go func() {
+			select {
+			case <-tr.over:
+			case a := <-tr.answers:
+				a.result <- tr.finish(a.call, a.value)
+			}
+		}()
+		c := &Call{arena: &arena{blocks: newBlocks(span{16, 4096})}}
+		addr, err := c.arena.blocks.alloc(100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.made = append(c.made, addr)
+		if err := c.respond(p, 0); err != nil || len(c.arena.blocks.used) != 0 {
+			t.Errorf("%s: %v, %d blocks in use", name, err, len(c.arena.blocks.used))
+		}
+	}
 }
 
 func TestTransfersAreBounded(t *testing.T) {

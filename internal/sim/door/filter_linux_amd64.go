@@ -13,14 +13,16 @@ import (
 const (
 	dataNumber = 0
 	dataArch   = 4
-	dataFlags  = 16 // the low half of the first argument
 	x32Bit     = 0x40000000
 )
 
-// doorFilter sends the runtime calls to the listener and lets all others be.
+// dataArg is the low half of an argument.
+func dataArg(i uint32) uint32 { return 16 + 8*i }
+
+// doorFilter does action with the runtime calls and lets all others be.
 // The same numbers as x32 calls, and every call of another architecture (whose
 // numbers mean something else), would end in the kernel's ENOSYS: they kill.
-func doorFilter() []unix.SockFilter {
+func doorFilter(action uint32) []unix.SockFilter {
 	const allow, kill = 9, 10
 	return []unix.SockFilter{
 		0:     load(dataArch),
@@ -31,29 +33,9 @@ func doorFilter() []unix.SockFilter {
 		5:     jump(5, unix.BPF_JGT, lastCall, allow, 6),
 		6:     load(dataNumber),
 		7:     jump(7, unix.BPF_JSET, x32Bit, kill, 8),
-		8:     result(unix.SECCOMP_RET_USER_NOTIF),
+		8:     result(action),
 		allow: result(unix.SECCOMP_RET_ALLOW),
 		kill:  result(unix.SECCOMP_RET_KILL_PROCESS),
-	}
-}
-
-// soloFilter lets a process start threads but no process, as in EGo. A
-// descendant would outlive the ties that end the child with this process.
-// glibc makes threads by clone where there is no clone3.
-func soloFilter() []unix.SockFilter {
-	const allow, refuse = 9, 10
-	return []unix.SockFilter{
-		0:      load(dataNumber),
-		1:      jump(1, unix.BPF_JEQ, unix.SYS_FORK, refuse, 2),
-		2:      jump(2, unix.BPF_JEQ, unix.SYS_VFORK, refuse, 3),
-		3:      jump(3, unix.BPF_JEQ, unix.SYS_CLONE3, refuse, 4),
-		4:      jump(4, unix.BPF_JEQ, unix.SYS_EXECVE, refuse, 5),
-		5:      jump(5, unix.BPF_JEQ, unix.SYS_EXECVEAT, refuse, 6),
-		6:      jump(6, unix.BPF_JEQ, unix.SYS_CLONE, 7, allow),
-		7:      load(dataFlags),
-		8:      jump(8, unix.BPF_JSET, unix.CLONE_THREAD, allow, refuse),
-		allow:  result(unix.SECCOMP_RET_ALLOW),
-		refuse: result(unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)),
 	}
 }
 
@@ -86,7 +68,7 @@ func install() (listener, error) {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return 0, unavailable("PR_SET_NO_NEW_PRIVS was refused", err)
 	}
-	filter := doorFilter()
+	filter := doorFilter(unix.SECCOMP_RET_USER_NOTIF)
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
 		unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
@@ -102,7 +84,7 @@ func install() (listener, error) {
 func whyNotInstalled(errno error) string {
 	switch {
 	case errors.Is(errno, unix.EINVAL):
-		return "the kernel is too old or built without CONFIG_SECCOMP_FILTER; use Linux 5.19 or newer"
+		return "the kernel is older than 5.19 or built without CONFIG_SECCOMP_FILTER"
 	case errors.Is(errno, unix.EBUSY):
 		return "this process is itself under a seccomp listener, and the kernel allows one; start it outside that sandbox or simulator"
 	case errors.Is(errno, unix.ENOSYS):

@@ -10,13 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"unsafe"
 
 	"github.com/cleave-sdk/cleave/internal/sim/door"
 	"golang.org/x/sys/unix"
@@ -45,11 +43,35 @@ func TestMain(m *testing.M) {
 }
 
 // probe is testdata/probe, built by plain go build without cgo.
-var probe = sync.OnceValue(func() string { return build("probe", "CGO_ENABLED=0") })
+var probe = sync.OnceValue(func() string { return build("probe", "testdata/probe", "CGO_ENABLED=0") })
 
-func build(name string, env ...string) string {
+// probeWithC is the probe as a program that needs C's start-up code, its
+// loader and its threads.
+func probeWithC(t testing.TB) string {
+	t.Helper()
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("no C compiler")
+	}
+	return buildWithC()
+}
+
+var buildWithC = sync.OnceValue(func() string {
+	dir := filepath.Join(workDir, "source")
+	if err := os.CopyFS(dir, os.DirFS("testdata/probe")); err != nil {
+		panic(err)
+	}
+	for name, content := range map[string]string{"go.mod": "module probe\n\ngo 1.26\n", "c.go": "package main\n\nimport \"C\"\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			panic(err)
+		}
+	}
+	return build("probe-c", dir, "CGO_ENABLED=1", "GOWORK=off")
+})
+
+func build(name, dir string, env ...string) string {
 	exe := filepath.Join(workDir, name)
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", exe, "./testdata/probe")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", exe)
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("%v: %s", err, out))
@@ -57,8 +79,21 @@ func build(name string, env ...string) string {
 	return exe
 }
 
+// by is a test by one door.
+type by struct {
+	*testing.T
+	door door.Door
+}
+
+// eachDoor runs f for each door.
+func eachDoor(t *testing.T, f func(by)) {
+	for _, d := range []door.Door{door.Notify, door.Trap} {
+		t.Run(d.String(), func(t *testing.T) { f(by{t, d}) })
+	}
+}
+
 // run runs the probe to its end.
-func run(t *testing.T, handler func(*door.Call) uint64, args ...string) (string, error) {
+func run(t by, handler func(*door.Call) uint64, args ...string) (string, error) {
 	t.Helper()
 	var out strings.Builder
 	err := begin(t, door.Config{Stdout: &out, Stderr: &out, Handler: handler}, args...).Wait()
@@ -66,15 +101,19 @@ func run(t *testing.T, handler func(*door.Call) uint64, args ...string) (string,
 }
 
 // begin starts the probe.
-func begin(t *testing.T, c door.Config, args ...string) *door.Child {
+func begin(t by, c door.Config, args ...string) *door.Child {
 	t.Helper()
 	if c.Path == "" {
 		c.Path = probe()
 	}
+	c.Door = t.door
 	c.Args = append([]string{"probe"}, args...)
 	child, err := door.Start(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if child.Door() != t.door {
+		t.Errorf("the %s door serves", child.Door())
 	}
 	return child
 }
@@ -111,73 +150,75 @@ func serve(c *door.Call) uint64 {
 // supervise is this binary as another process with a child of its own: the
 // program and its arguments are on the command line.
 func supervise() {
-	if deny := os.Getenv("DOOR_DENY"); deny != "" {
-		number, errno, _ := strings.Cut(deny, ":")
-		denyCall(number, errno)
+	if profile := os.Getenv("DOOR_PROFILE"); profile != "" {
+		enforce(profile)
 	}
-	handler := serve
-	if os.Args[2] == "hammer" {
-		handler = func(c *door.Call) uint64 {
-			if c.Number >= 1002 {
-				select {}
-			}
-			return 42
-		}
-	}
-	child, err := door.Start(context.Background(), door.Config{
+	c := door.Config{
 		Path: os.Args[1], Args: append([]string{"probe"}, os.Args[2:]...),
-		Stdout: os.Stdout, Stderr: os.Stdout, Handler: handler,
-	})
-	if errors.Is(err, door.ErrUnavailable) {
-		fmt.Print("unavailable ")
+		Stdout: os.Stdout, Stderr: os.Stdout, Handler: serve,
+	}
+	n, _ := strconv.Atoi(os.Getenv("DOOR_DOOR"))
+	c.Door = door.Door(n)
+	if flags := os.Getenv("DOOR_NAMESPACES"); flags != "" {
+		n, _ := strconv.ParseUint(flags, 0, 64)
+		c.Namespaces, c.Prepare = uintptr(n), moveIn
+	}
+	hammer := os.Args[2] == "hammer"
+	if hammer {
+		c.Handler, c.Prepare = halfAnswer, mapNote(os.Args[3])
+	}
+	child, err := door.Start(context.Background(), c)
+	if hammer && errors.Is(err, door.ErrUntraceable) {
+		c.Prepare = nil
+		c.Args[3] = "" // it can map the file itself
+		child, err = door.Start(context.Background(), c)
 	}
 	if err != nil {
-		fmt.Print(err)
-		if _, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != unix.ECHILD {
-			fmt.Print(" but leaves a process")
-		}
+		complain(err)
 		return
 	}
-	if os.Args[2] == "hammer" {
+	if hammer {
 		fmt.Println(child.Pid())
+	}
+	if os.Getenv("DOOR_DOOR") == "" && os.Getenv("DOOR_PROFILE") != "" {
+		fmt.Print(child.Door(), " ")
 	}
 	if err := child.Wait(); err != nil {
 		fmt.Print(" ", err)
 	}
 }
 
-// denyCall has the kernel fail a call in all threads of this process, as a
-// container's profile does. With number "listener" it makes a listener.
-func denyCall(number, errno string) {
-	n, _ := strconv.Atoi(number)
-	e, _ := strconv.Atoi(errno)
-	filter := []unix.SockFilter{
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS},
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(n), Jf: 1},
-		{Code: unix.BPF_RET, K: unix.SECCOMP_RET_ERRNO | uint32(e)},
-		{Code: unix.BPF_RET, K: unix.SECCOMP_RET_ALLOW},
+// halfAnswer never answers the higher half of the calls.
+func halfAnswer(c *door.Call) uint64 {
+	if c.Number >= 1002 {
+		select {}
 	}
-	flags := uintptr(unix.SECCOMP_FILTER_FLAG_TSYNC)
-	if number == "listener" {
-		filter = filter[3:]
-		flags |= unix.SECCOMP_FILTER_FLAG_NEW_LISTENER | unix.SECCOMP_FILTER_FLAG_TSYNC_ESRCH
+	return 42
+}
+
+func complain(err error) {
+	for name, kind := range map[string]error{
+		"unavailable ": door.ErrUnavailable, "untraceable ": door.ErrUntraceable, "no namespaces ": door.ErrNamespaces,
+	} {
+		if errors.Is(err, kind) {
+			fmt.Print(name)
+		}
 	}
-	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		panic(err)
-	}
-	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&program))); errno != 0 {
-		panic(errno)
+	fmt.Print(err)
+	if _, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != unix.ECHILD {
+		fmt.Print(" but leaves a process")
 	}
 }
 
-// supervisor is that process. It runs as uid, if not zero.
-func supervisor(t *testing.T, uid uint32, deny string, args ...string) *exec.Cmd {
+// supervisor is that process. It runs as uid, if not zero, and under a profile,
+// if there is one.
+func supervisor(t testing.TB, uid uint32, profile string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(testBinary(), args...)
-	cmd.Env = append(os.Environ(), "DOOR_SUPERVISOR=1", "DOOR_DENY="+deny)
+	cmd.Env = append(os.Environ(), "DOOR_SUPERVISOR=1", "DOOR_PROFILE="+profile)
+	if t, ok := t.(by); ok {
+		cmd.Env = append(cmd.Env, fmt.Sprint("DOOR_DOOR=", int(t.door)))
+	}
 	if uid != 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 	}

@@ -21,13 +21,6 @@ type server struct {
 	closing bool // the child has ended
 }
 
-// launched is whom to answer and how.
-type launched struct {
-	child   *Child
-	arena   *arena
-	handler func(*Call) uint64
-}
-
 // Calls are answered by the worker that received them: a hand-over to another
 // goroutine costs more than most answers. So that a slow answer holds up
 // nobody, somebody else must be waiting by then.
@@ -92,12 +85,16 @@ func (s *server) work(l launched) {
 		if last {
 			s.hire(l)
 		}
-		answer(s.listener, l, n)
+		s.answer(l, n)
 		if !s.stay() {
 			orderly = true
 			return
 		}
 	}
+}
+
+func (s *server) answer(l launched, n notification) {
+	l.answer(pausedThread{process(n.thread), s.listener, n.id}, int(n.number), n.args)
 }
 
 // take makes an idle worker a busy one, and reports whether it was the last.
@@ -149,6 +146,6 @@ func (s *server) serveRest(l launched) {
 		if !ok || err != nil {
 			return
 		}
-		answer(s.listener, l, n)
+		s.answer(l, n)
 	}
 }

@@ -13,10 +13,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/cleave-sdk/cleave/internal/sim/door"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,45 +31,86 @@ func ordinary() uint32 {
 }
 
 func TestOrdinaryUser(t *testing.T) {
-	for _, args := range [][]string{{"storm", "8", "20"}, {"environ"}} {
-		out, err := supervisor(t, ordinary(), "", append([]string{probe()}, args...)...).Output()
-		if err != nil || string(out) != "intact" && string(out) != "[]" {
-			t.Errorf("%s: %s, %v", args, out, err)
+	eachDoor(t, func(t by) {
+		for _, args := range [][]string{{"storm", "8", "20"}, {"environ"}} {
+			out, err := supervisor(t, ordinary(), "", append([]string{probe()}, args...)...).Output()
+			if err != nil || string(out) != "intact" && string(out) != "[]" {
+				t.Errorf("%s: %s, %v", args, out, err)
+			}
+		}
+	})
+}
+
+// Where one door is shut the other serves; the system's profile is the row.
+func TestTheDoorThatServes(t *testing.T) {
+	for name, test := range map[string]struct {
+		profile string
+		want    string
+	}{
+		"an indifferent profile":     {deny(unix.SYS_SYSLOG, unix.EPERM), "notify intact"},
+		"Docker's, EPERM":            {dockerEPERM, "trap intact"},
+		"Docker's, ENOSYS":           {dockerENOSYS, "trap intact"},
+		"Linux 5.15":                 {linux515, "trap intact"},
+		"another listener":           {withListener, "trap intact"},
+		"the first call is denied":   {deny(1000, unix.EPERM), "trap intact"},
+		"the last call is denied":    {deny(1009, unix.ENOSYS), "trap intact"},
+		"a call that returns zero":   {deny(1005, 0), "trap intact"},
+		"reading memory is denied":   {deny(unix.SYS_PROCESS_VM_READV, unix.EPERM), "notify intact"},
+		"writing memory is not made": {deny(unix.SYS_PROCESS_VM_WRITEV, unix.ENOSYS), "notify intact"},
+		"ptrace is denied":           {deny(unix.SYS_PTRACE, unix.EPERM), "notify intact"},
+	} {
+		for _, uid := range []uint32{0, ordinary()} {
+			out, _ := supervisor(t, uid, test.profile, probe(), "storm", "8", "20").Output()
+			if string(out) != test.want {
+				t.Errorf("%s, as %d: %.500s, want %s", name, uid, out, test.want)
+			}
 		}
 	}
 }
 
-// What the system denies, and what comes of it.
+// Descriptors are closed one by one if they must.
+func TestClosingWithoutRange(t *testing.T) {
+	for _, profile := range []string{deny(unix.SYS_CLOSE_RANGE, unix.ENOSYS), deny(unix.SYS_CLOSE_RANGE, unix.EPERM)} {
+		eachDoor(t, func(t by) {
+			cmd := supervisor(t, ordinary(), profile, probe(), "descriptors")
+			cmd.ExtraFiles = []*os.File{os.Stdin, os.Stdin} // and would be by its child
+			if out, err := cmd.Output(); err != nil || len(out) > 0 {
+				t.Errorf("%s, %v", out, err)
+			}
+		})
+	}
+}
+
+// What the system denies, and what is said about it.
 func TestUnavailable(t *testing.T) {
 	unreadable := copyProbe(t, "unreadable", 0o111)
+	const gone = "unavailable door: runtime calls cannot be served here: "
 	for name, test := range map[string]struct {
-		deny string // call:errno
-		path string
-		want string
+		door    door.Door
+		profile string
+		path    string
+		want    string
 	}{
-		"nothing":                      {"", probe(), "intact"},
-		"the last call, by a profile":  {deny(1009, unix.ENOSYS), probe(), "unavailable door: runtime calls cannot be served here: call 1009 does not arrive"},
-		"the first call, by a profile": {deny(1000, unix.EPERM), probe(), "seccomp=unconfined"},
-		"seccomp, by a profile":        {deny(unix.SYS_SECCOMP, unix.EPERM), probe(), "seccomp=unconfined"},
-		"an old kernel":                {deny(unix.SYS_SECCOMP, unix.EINVAL), probe(), "Linux 5.19"},
-		"no seccomp":                   {deny(unix.SYS_SECCOMP, unix.ENOSYS), probe(), "gVisor"},
-		"another listener":             {"listener:0", probe(), "one; start it outside"},
-		"no_new_privs":                 {deny(unix.SYS_PRCTL, unix.EPERM), probe(), "PR_SET_NO_NEW_PRIVS was refused"},
-		"reading memory":               {deny(unix.SYS_PROCESS_VM_READV, unix.EPERM), probe(), "unavailable door: runtime calls cannot be served here: the child's memory"},
-		"writing memory":               {deny(unix.SYS_PROCESS_VM_WRITEV, unix.EPERM), probe(), "unavailable door: runtime calls cannot be served here: the child's memory"},
-		"ptrace":                       {deny(unix.SYS_PTRACE, unix.EPERM), probe(), "intact"},
-		"a program that is unreadable": {"", unreadable, "must be readable"},
-		"that, and ptrace":             {deny(unix.SYS_PTRACE, unix.EPERM), unreadable, "unavailable"},
-		"closing in the child":         {deny(unix.SYS_CLOSE_RANGE, unix.EPERM), probe(), "close_range in the child: operation not permitted"},
+		"a call, by Docker":            {door.Notify, dockerENOSYS, probe(), gone + "call 1000 does not arrive: another seccomp filter answers first"},
+		"the last call":                {door.Notify, deny(1009, unix.ENOSYS), probe(), gone + "call 1009 does not arrive"},
+		"the first call":               {door.Notify, deny(1000, unix.EPERM), probe(), "seccomp=unconfined"},
+		"seccomp":                      {door.Any, deny(unix.SYS_SECCOMP, unix.EPERM), probe(), "seccomp=unconfined: operation not permitted; nor by traps: seccomp(2) was refused"},
+		"the flag":                     {door.Notify, linux515, probe(), gone + "the kernel is older than 5.19"},
+		"all flags":                    {door.Any, deny(unix.SYS_SECCOMP, unix.EINVAL), probe(), "5.19 or built without CONFIG_SECCOMP_FILTER: invalid argument; nor by traps"},
+		"no seccomp":                   {door.Any, deny(unix.SYS_SECCOMP, unix.ENOSYS), probe(), "gVisor"},
+		"another listener":             {door.Notify, withListener, probe(), "one; start it outside"},
+		"no_new_privs":                 {door.Any, deny(unix.SYS_PRCTL, unix.EPERM), probe(), "PR_SET_NO_NEW_PRIVS was refused"},
+		"ptrace, by traps":             {door.Trap, deny(unix.SYS_PTRACE, unix.EPERM), probe(), gone + "the child may not be traced; "},
+		"a program that is unreadable": {door.Any, "", unreadable, "must be readable"},
+		"that, by traps":               {door.Trap, "", unreadable, "must be readable"},
+		"that, and ptrace":             {door.Any, deny(unix.SYS_PTRACE, unix.EPERM), unreadable, "unavailable"},
 	} {
-		out, _ := supervisor(t, ordinary(), test.deny, test.path, "storm", "4", "5").Output()
+		out, _ := supervisor(by{t, test.door}, ordinary(), test.profile, test.path, "storm", "4", "5").Output()
 		if !strings.Contains(string(out), test.want) || strings.Contains(string(out), "leaves a process") {
 			t.Errorf("%s denied: %.500s", name, out)
 		}
 	}
 }
-
-func deny(number int, errno syscall.Errno) string { return fmt.Sprintf("%d:%d", number, int(errno)) }
 
 func copyProbe(t *testing.T, name string, mode fs.FileMode) string {
 	t.Helper()
@@ -106,10 +147,18 @@ func TestUntraced(t *testing.T) {
 	}
 }
 
-// A program that gives up being traceable gets errors, not zeros.
+// A program that gives up being traceable, which it can where it was not traced
+// at the start, gets errors, not zeros.
 func TestShutMemory(t *testing.T) {
-	out, err := supervisor(t, ordinary(), "", probe(), "shut").Output()
-	if err != nil || !strings.Contains(string(out), "panic: call 1000: 3") {
+	eachDoor(t, func(t by) {
+		out, err := run(t, serve, "shut")
+		if err != nil || out != "function not implemented" {
+			t.Errorf("%.500s, %v", out, err)
+		}
+	})
+	out, err := supervisor(t, ordinary(), deny(unix.SYS_PTRACE, unix.EPERM), probe(), "shut").Output()
+	early := strings.Contains(string(out), "unavailable door") // shut before the door had found its way
+	if err != nil || !early && !strings.Contains(string(out), "panic: call 1000: 3") {
 		t.Errorf("%.500s, %v", out, err)
 	}
 }
@@ -121,15 +170,17 @@ func TestOtherArchitecture(t *testing.T) {
 	if err := os.WriteFile(exe, elf386(), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	out, err := supervisor(t, ordinary(), "", exe, "x").Output()
-	if strings.Contains(string(out), "exec format error") {
-		t.Skip("the kernel has no 32-bit programs")
+	for _, d := range []door.Door{door.Notify, door.Trap} {
+		out, err := supervisor(by{t, d}, ordinary(), "", exe, "x").Output()
+		if strings.Contains(string(out), "exec format error") {
+			t.Skip("the kernel has no 32-bit programs")
+		}
+		if err != nil || string(out) != "door: not a 64-bit program" {
+			t.Errorf("traced: %s, %v", out, err)
+		}
 	}
-	if err != nil || string(out) != "door: not a 64-bit program" {
-		t.Errorf("traced: %s, %v", out, err)
-	}
-	out, err = supervisor(t, ordinary(), deny(unix.SYS_PTRACE, unix.EPERM), exe, "x").Output()
-	if err != nil || string(out) != " signal: bad system call" {
+	out, err := supervisor(t, ordinary(), deny(unix.SYS_PTRACE, unix.EPERM), exe, "x").Output()
+	if err != nil || string(out) != "notify  signal: bad system call" {
 		t.Errorf("untraced: %s, %v", out, err)
 	}
 }
@@ -158,33 +209,45 @@ func elf386() []byte {
 	return append(b, code...)
 }
 
-// The program must be gone, and must not have seen an answer of the kernel's,
-// when the process that answers it is killed, in whatever order that process's
-// threads and descriptors go.
+// The program must be gone, and must not have seen an answer of the kernel's or
+// of nobody's, when the process that answers it is killed, at rest or with
+// calls unanswered, in whatever order that process's threads and descriptors go.
 func TestSupervisorKilled(t *testing.T) {
-	rounds := 40
+	rounds, _ := strconv.Atoi(os.Getenv("DOOR_ROUNDS"))
+	if rounds == 0 {
+		rounds = 25
+	}
 	if testing.Short() {
-		rounds = 5
+		rounds = 3
 	}
-	for range rounds {
-		killSupervisor(t, "")
-	}
+	eachDoor(t, func(t by) {
+		for range rounds {
+			killSupervisor(t, "", "busy")
+			killSupervisor(t, "", "idle")
+		}
+	})
 }
 
 func TestSupervisorKilledUntraced(t *testing.T) {
 	for range 5 {
-		killSupervisor(t, deny(unix.SYS_PTRACE, unix.EPERM))
+		killSupervisor(by{t, door.Notify}, deny(unix.SYS_PTRACE, unix.EPERM), "busy")
 	}
 }
 
-func killSupervisor(t *testing.T, deny string) {
+func TestSupervisorKilledUnderDocker(t *testing.T) {
+	for range 5 {
+		killSupervisor(by{t, door.Any}, dockerENOSYS, "busy")
+	}
+}
+
+func killSupervisor(t by, profile, mode string) {
 	t.Helper()
 	note := filepath.Join(t.TempDir(), "note")
 	unwritten := make([]byte, 4096)
 	if err := os.WriteFile(note, unwritten, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := supervisor(t, 0, deny, probe(), "hammer", note)
+	cmd := supervisor(t, 0, profile, probe(), "hammer", note, fmt.Sprint(noteAddr), mode)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -192,30 +255,47 @@ func killSupervisor(t *testing.T, deny string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	pid := 0
-	lines := bufio.NewScanner(stdout)
-	for ready := false; (pid == 0 || !ready) && lines.Scan(); {
+	pid, ready := 0, false
+	for lines := bufio.NewScanner(stdout); (pid == 0 || !ready) && lines.Scan(); {
 		if lines.Text() == "ready" {
 			ready = true
-		} else {
-			pid, _ = strconv.Atoi(lines.Text())
+		} else if pid, err = strconv.Atoi(lines.Text()); err != nil {
+			t.Fatal(lines.Text())
 		}
+	}
+	if pid == 0 || !ready {
+		t.Fatal("the child did not begin")
 	}
 	time.Sleep(time.Duration(rand.IntN(5000)) * time.Microsecond)
 	cmd.Process.Kill()
 	cmd.Wait() // until both have closed their output
-	for begin := time.Now(); alive(pid); time.Sleep(time.Millisecond) {
-		if time.Since(begin) > 5*time.Second {
-			t.Fatal("the child lives on")
-		}
-	}
+	eventually(t, "the child lives on", func() bool { return !alive(pid) })
 	if seen, err := os.ReadFile(note); err != nil || !bytes.Equal(seen, unwritten) {
-		t.Errorf("the child went on after a call that the host did not answer, errno by thread: %d; %v", seen[:4], err)
+		t.Errorf("the child went on after a call that the host did not answer, answer and errno by thread: %d; %v", seen[:8], err)
+	}
+}
+
+// noteAddr is where the hammering child finds its note, a page.
+const noteAddr = 0x1000_0000_0000
+
+// mapNote maps a file there.
+func mapNote(file string) func(*door.Stopped) error {
+	return func(s *door.Stopped) error {
+		m := &mover{stopped: s}
+		fd := m.call(unix.SYS_OPEN, file, unix.O_RDWR, 0)
+		m.call(unix.SYS_MMAP, noteAddr, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_FIXED, int(fd), 0)
+		return m.err
 	}
 }
 
 // alive reports whether a process is more than a zombie.
-func alive(pid int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && !bytes.Contains(b, []byte(") Z"))
+func alive(pid int) bool { s := state(pid); return s != 0 && s != 'Z' && s != 'X' }
+
+// state is that of a process's first thread, as in proc_pid_stat(5), or zero.
+func state(pid int) byte {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if i := bytes.LastIndexByte(b, ')'); i >= 0 && i+2 < len(b) {
+		return b[i+2]
+	}
+	return 0
 }

@@ -37,6 +37,18 @@ func main() {
 		"environ":     func([]string) { fmt.Printf("%q", os.Environ()) },
 		"cat":         func([]string) { io.Copy(os.Stdout, os.Stdin); fmt.Fprint(os.Stderr, "done") },
 		"shut":        shut,
+		"look":        look,
+		"preempt":     preempt,
+		"fault":       fault,
+		"crash":       func([]string) { fmt.Print(**new(*int)) },
+		"network":     network,
+		"profile":     profile,
+		"deaf":        deaf,
+		"copy":        copies,
+		"tick":        tick,
+		"lonely":      lonely,
+		"fuzz":        fuzz,
+		"threads":     threads,
 	}[mode](args)
 }
 
@@ -146,11 +158,39 @@ func transforms(args []string) {
 	fmt.Print(time.Since(begin).Nanoseconds() / int64(n))
 }
 
-// hammer calls without end from several threads, some calls slow. An answer
-// that is not the host's it notes in a file, by a store, since it may not have
-// the time for more.
+// hammer calls without end from several threads, if it is to be busy with calls
+// that are never answered among them. An answer that is not the host's it notes
+// in a page of a file, by a store, since it may not have the time for more.
 func hammer(args []string) {
-	file, err := os.OpenFile(args[0], os.O_RDWR, 0)
+	note := mapNote(args[0], args[1])
+	busy := args[2] == "busy"
+	for i := range 4 {
+		number := uintptr(1000 + i)
+		if !busy && number >= 1002 {
+			break
+		}
+		go func() {
+			for {
+				if r, _, errno := syscall.Syscall(number, 0, 0, 0); r != 42 || errno != 0 {
+					note[2*i], note[2*i+1] = byte(r)|0x80, byte(errno)
+				}
+				if !busy {
+					time.Sleep(time.Millisecond)
+				}
+			}
+		}()
+	}
+	fmt.Println("ready")
+	select {}
+}
+
+// mapNote maps a file, or is where it is mapped already.
+func mapNote(name, at string) *[8]byte {
+	if addr, err := strconv.ParseUint(at, 0, 64); err == nil {
+		p := uintptr(addr)
+		return *(**[8]byte)(unsafe.Pointer(&p))
+	}
+	file, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		panic(err)
 	}
@@ -158,19 +198,7 @@ func hammer(args []string) {
 	if err != nil {
 		panic(err)
 	}
-	var wg sync.WaitGroup
-	for i := range 4 {
-		number := uintptr(1000 + i)
-		wg.Go(func() {
-			for {
-				if r, _, errno := syscall.Syscall(number, 0, 0, 0); r != 42 || errno != 0 {
-					note[i] = byte(errno)
-				}
-			}
-		})
-	}
-	fmt.Println("ready")
-	wg.Wait()
+	return (*[8]byte)(note)
 }
 
 // exit ends while another thread is in a call.
@@ -184,12 +212,12 @@ func exit(args []string) {
 // signals disturbs a slow call.
 func signals([]string) {
 	c := make(chan os.Signal, 100)
-	signal.Notify(c, syscall.SIGUSR1)
+	signal.Notify(c, syscall.SIGURG)
 	runtime.LockOSThread()
 	thread := syscall.Gettid()
 	go func() {
-		for range time.Tick(2 * time.Millisecond) {
-			syscall.Tgkill(syscall.Getpid(), thread, syscall.SIGUSR1)
+		for range time.Tick(5 * time.Millisecond) {
+			syscall.Tgkill(syscall.Getpid(), thread, syscall.SIGURG)
 		}
 	}()
 	r, _, errno := syscall.Syscall(1000, 0, 0, 0)
@@ -217,21 +245,30 @@ func reexec(args []string) {
 	fmt.Print(syscall.Exec("/proc/self/exe", append([]string{"probe"}, args...), os.Environ()))
 }
 
-// term ends with status 3 on SIGTERM, or never.
-func term(args []string) {
+// term waits for SIGTERM, for good.
+func term([]string) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGTERM)
 	fmt.Println("ready")
 	<-c
-	if strings.Join(args, "") == "stubborn" {
-		select {}
-	}
 	os.Exit(3)
 }
 
 // shut gives up being traceable and has memory transformed.
 func shut([]string) {
 	const setDumpable = 4
-	syscall.Syscall(syscall.SYS_PRCTL, setDumpable, 0, 0)
+	_, _, errno := syscall.Syscall(syscall.SYS_PRCTL, setDumpable, 0, 0)
+	fmt.Print(errno)
 	transform(make([]byte, 16))
+}
+
+// look lists a directory and makes a call.
+func look(args []string) {
+	entries, err := os.ReadDir(args[0])
+	for _, e := range entries {
+		fmt.Print(e.Name(), " ")
+	}
+	dir, _ := os.Getwd()
+	_, _, errno := syscall.Syscall(1001, 0, 0, 0)
+	fmt.Println(err, dir, os.Getuid(), os.Getgid(), int(errno))
 }
