@@ -74,6 +74,24 @@ func TestQuotes(t *testing.T) {
 	all.Wait()
 }
 
+// The enclave that had a quote made can see which quoting enclave made it.
+func TestQuotingEnclaveReports(t *testing.T) {
+	m := machine(t)
+	qe, err := aesmsim.New(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, data := m.Enclave(identity), [64]byte{7}
+	body := own.Body()
+	r := qe.Report(body.Target(), data)
+	if !own.VerifyReport(r) || r.Body.ReportData != data || r.Body.MRENCLAVE != qe.Target().MRENCLAVE {
+		t.Errorf("not for the enclave, or of another: %+v", r.Body)
+	}
+	if machine(t).Enclave(identity).VerifyReport(r) {
+		t.Error("it is for another machine too")
+	}
+}
+
 func TestReportsRefused(t *testing.T) {
 	m := machine(t)
 	c := service(t, m)
