@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strings"
 )
 
@@ -18,15 +17,9 @@ import (
 const AddressVariable = "EDG_CLEAVE_OCALL"
 
 // Dial connects to the host half that AddressVariable names, for the calls of s.
-// Connecting and the
-// handshake end with ctx, and after 10 seconds each in any case.
-func Dial(ctx context.Context, s Service) (*Conn, error) {
-	nc, err := dial(ctx, os.Getenv(AddressVariable))
-	if err != nil {
-		return nil, fmt.Errorf("ocall: %w", err)
-	}
-	return New(ctx, nc, s)
-}
+// Connecting and the handshake end with ctx, and after 10 seconds each in any
+// case. See Dialer for what else can be chosen.
+func Dial(ctx context.Context, s Service) (*Conn, error) { return Dialer{}.Dial(ctx, s) }
 
 func dial(ctx context.Context, address string) (net.Conn, error) {
 	network, where, _ := strings.Cut(address, ":")

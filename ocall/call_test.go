@@ -386,7 +386,7 @@ type connListener struct {
 	once  sync.Once
 }
 
-func oneConn(nc net.Conn) net.Listener {
+func oneConn(nc net.Conn) *connListener {
 	l := &connListener{conns: make(chan net.Conn, 1), done: make(chan struct{})}
 	l.conns <- nc
 	return l

@@ -3,27 +3,22 @@ package ocall
 import (
 	"bytes"
 	"encoding"
-	"errors"
 	"reflect"
+	"slices"
 	"sync"
-
-	"github.com/fxamacker/cbor/v2"
 )
 
-// codec is how one type crosses. decode takes the bytes over.
+// codec is how one type crosses.
 type codec[T any] interface {
-	encode(frame *bytes.Buffer, v T) error
+	append(b []byte, v T) ([]byte, error)
 	decode(body []byte) (T, error)
+	keeps() bool  // body, in what it decodes
+	size(v T) int // of its encoding, if that is easily told; or 0
 }
 
-var (
-	errShape     = errors.New("not an encoding of its type")
-	errCanonical = errors.New("not the one encoding of its value")
-)
-
 // newCodec walks T, refusing under path what cannot cross, and returns the
-// signature of what can.
-func newCodec[T any](path string) (codec[T], string) {
+// signature of what can. Bodies are at most limit bytes.
+func newCodec[T any](path string, limit uint32) (codec[T], string) {
 	t := reflect.TypeFor[T]()
 	if t.Kind() == reflect.Pointer {
 		refuse(path, "a pointer is an optional field: pass the value")
@@ -36,18 +31,33 @@ func newCodec[T any](path string) (codec[T], string) {
 	case binaryKind:
 		return &binaryCodec[T]{}, shape.text
 	}
-	return newCBOR[T](shape), shape.text
+	return &cborCodec[T]{shape: shape, memory: memoryFactor * int64(limit)}, shape.text
 }
 
 // rawCodec is for []byte: the body is the value.
 type rawCodec[T any] struct{}
 
-func (rawCodec[T]) encode(frame *bytes.Buffer, v T) error {
-	frame.Write(reflect.ValueOf(&v).Elem().Bytes())
-	return nil
+func (rawCodec[T]) keeps() bool { return true }
+
+func (rawCodec[T]) size(v T) int {
+	if raw, ok := any(v).([]byte); ok {
+		return len(raw)
+	}
+	return 0
+}
+
+func (rawCodec[T]) append(b []byte, v T) ([]byte, error) {
+	if raw, ok := any(v).([]byte); ok { // as nearly always, and without reflection
+		return append(b, raw...), nil
+	}
+	return append(b, reflect.ValueOf(v).Bytes()...), nil
 }
 
 func (rawCodec[T]) decode(body []byte) (v T, err error) {
+	if raw, ok := any(&v).(*[]byte); ok {
+		*raw = body
+		return v, nil
+	}
 	reflect.ValueOf(&v).Elem().SetBytes(body)
 	return v, nil
 }
@@ -55,11 +65,13 @@ func (rawCodec[T]) decode(body []byte) (v T, err error) {
 // binaryCodec is for types that write and read themselves.
 type binaryCodec[T any] struct{ scratch sync.Pool }
 
-func (c *binaryCodec[T]) encode(frame *bytes.Buffer, v T) error {
-	b, err := any(&v).(encoding.BinaryAppender).AppendBinary(frame.AvailableBuffer())
-	frame.Write(b)
-	return err
+func (*binaryCodec[T]) keeps() bool { return true } // whatever its documentation says
+
+func (*binaryCodec[T]) append(b []byte, v T) ([]byte, error) {
+	return any(&v).(encoding.BinaryAppender).AppendBinary(b)
 }
+
+func (*binaryCodec[T]) size(T) int { return 0 }
 
 func (c *binaryCodec[T]) decode(body []byte) (v T, err error) {
 	if err := any(&v).(encoding.BinaryUnmarshaler).UnmarshalBinary(body); err != nil {
@@ -68,76 +80,49 @@ func (c *binaryCodec[T]) decode(body []byte) (v T, err error) {
 	return v, canonical(&c.scratch, c, v, body)
 }
 
-// cborCodec is for everything else: RFC 8949, core deterministic encoding.
+// cborCodec is for everything else.
 type cborCodec[T any] struct {
 	shape   *shape
-	enc     cbor.UserBufferEncMode
-	dec     cbor.DecMode
+	memory  int64 // that a decoded T may take, besides itself
 	scratch sync.Pool
 }
 
-// newCBOR names every option that bears on what is accepted, also where it is
-// the default.
-func newCBOR[T any](s *shape) *cborCodec[T] {
-	write := cbor.CoreDetEncOptions()
-	write.NilContainers = cbor.NilContainerAsEmpty
-	write.Time = cbor.TimeRFC3339NanoUTC
-	write.TagsMd = cbor.TagsForbidden
-	read := cbor.DecOptions{
-		DupMapKey:           cbor.DupMapKeyEnforcedAPF,
-		IndefLength:         cbor.IndefLengthForbidden,
-		TagsMd:              cbor.TagsForbidden,
-		ExtraReturnErrors:   cbor.ExtraDecErrorUnknownField,
-		FieldNameMatching:   cbor.FieldNameMatchingCaseSensitive,
-		FieldNameByteString: cbor.FieldNameByteStringForbidden,
-		ByteStringToString:  cbor.ByteStringToStringForbidden,
-		ByteStringToTime:    cbor.ByteStringToTimeForbidden,
-		BignumTag:           cbor.BignumTagForbidden,
-		UTF8:                cbor.UTF8RejectInvalid,
-		MaxNestedLevels:     maxDepth,
-		MaxArrayElements:    maxBody, // shape.check bounds counts by what is left
-		MaxMapPairs:         maxBody,
-	}
-	enc, err := write.UserBufferEncMode()
-	dec, err2 := read.DecMode()
-	if err := errors.Join(err, err2); err != nil {
-		panic("ocall: " + err.Error()) // constants above: cannot happen
-	}
-	return &cborCodec[T]{shape: s, enc: enc, dec: dec}
+func (*cborCodec[T]) keeps() bool { return false }
+
+func (*cborCodec[T]) size(T) int { return 0 }
+
+func (c *cborCodec[T]) append(b []byte, v T) ([]byte, error) {
+	return c.shape.append(b, reflect.ValueOf(&v).Elem())
 }
 
-func (c *cborCodec[T]) encode(frame *bytes.Buffer, v T) error {
-	return c.enc.MarshalToBuffer(&v, frame)
-}
-
-// decode reads body three times over, all in private memory: its shape, so that
-// no count costs memory before the elements it claims have come, and no null a
-// whole zero value; its value; and the value's own encoding, which must be body.
+// decode reads body, and then encodes what it read: that must be body.
 func (c *cborCodec[T]) decode(body []byte) (v T, err error) {
-	if !c.shape.check(body) {
+	in := decoder{body, c.memory}
+	switch ok := c.shape.read(&in, reflect.ValueOf(&v).Elem()); {
+	case in.memory < 0:
+		return v, errMemory
+	case !ok || !in.Empty():
 		return v, errShape
-	}
-	if err := c.dec.Unmarshal(body, &v); err != nil {
-		return v, err
 	}
 	return v, canonical(&c.scratch, c, v, body)
 }
 
-// canonical reports whether body is what v encodes as.
+// canonical returns an error unless body is what v encodes as.
 func canonical[T any](scratch *sync.Pool, c codec[T], v T, body []byte) error {
-	again, _ := scratch.Get().(*bytes.Buffer)
+	again, _ := scratch.Get().(*[]byte)
 	if again == nil {
-		again = new(bytes.Buffer)
+		again = new([]byte)
 	}
-	again.Reset()
-	if err := c.encode(again, v); err != nil {
+	b, err := c.append(slices.Grow((*again)[:0], len(body)), v)
+	if err != nil {
 		return err
 	}
-	if !bytes.Equal(again.Bytes(), body) {
-		return errCanonical
-	}
-	if again.Cap() <= keepBuffer {
+	same := bytes.Equal(b, body)
+	if *again = b; cap(b) <= keepBuffer {
 		scratch.Put(again)
+	}
+	if !same {
+		return errCanonical
 	}
 	return nil
 }

@@ -1,8 +1,8 @@
 package ocall
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -11,170 +11,234 @@ import (
 )
 
 // A Conn is the trusted half's end. Its calls run side by side, 64 at once;
-// more wait for their turn. Safe for concurrent use.
+// more wait for their turn, first come first served. Safe for concurrent use.
 //
 // A call that was given up keeps its place until the host has answered it, so
 // that no answer can be taken for another's. A host that never answers thus
 // uses a connection up: Close it and Dial again.
 type Conn struct {
-	link
 	methods map[string]*method
 	byIndex []*method
-	calls   sync.Pool // of *calling
+	surface *surface
+	dialer  Dialer
+	pool    sync.Pool // of *calling
+	late    atomic.Uint64
 
-	free  chan *slot // slots nobody waits in
-	mu    sync.Mutex // guards the states of slots
-	slots [inFlight]slot
+	current atomic.Pointer[line]
+	redial  chan struct{} // holds one: who has it may replace current
+	closed  chan struct{}
+	close   sync.Once
+}
 
-	late atomic.Uint64
-	dead chan struct{} // closed once err is set
-	once sync.Once
-	err  error
+func newConn(s Service, d Dialer) *Conn {
+	c := &Conn{methods: make(map[string]*method), byIndex: s.methods(), dialer: d, redial: make(chan struct{}, 1), closed: make(chan struct{})}
+	c.surface = newSurface(lines(c.byIndex))
+	for _, m := range c.byIndex {
+		c.methods[m.name] = m
+	}
+	return c
 }
 
 // New is Dial over a connection that exists. It takes nc over, and closes it if
 // it returns an error.
 func New(ctx context.Context, nc net.Conn, s Service) (*Conn, error) {
-	c := newConn(nc, s.methods())
-	own := newSurface(lines(c.byIndex))
-	theirs, err := c.greet(ctx, own)
-	if err == nil {
-		err = theirs.offers(own)
-	}
-	if err != nil {
-		nc.Close()
+	c := newConn(s, Dialer{})
+	if err := c.adopt(ctx, nc); err != nil {
 		return nil, fmt.Errorf("ocall: %w", err)
 	}
-	go c.read()
 	return c, nil
 }
 
-func newConn(nc net.Conn, methods []*method) *Conn {
-	c := &Conn{
-		link:    newLink(nc),
-		methods: make(map[string]*method),
-		byIndex: methods,
-		free:    make(chan *slot, inFlight),
-		dead:    make(chan struct{}),
+// adopt makes nc the current connection, if a host is there.
+func (c *Conn) adopt(ctx context.Context, nc net.Conn) error {
+	l := newLine(nc, c.byIndex, &c.late)
+	theirs, err := l.greet(ctx, c.surface)
+	if err == nil {
+		err = theirs.offers(c.surface)
 	}
-	for _, m := range methods {
-		c.methods[m.name] = m
+	if err != nil {
+		nc.Close()
+		return err
 	}
-	for i := range c.slots {
-		c.slots[i].index, c.slots[i].result = uint32(i), make(chan result, 1)
-		c.free <- &c.slots[i]
+	go l.read()
+	c.current.Store(l)
+	select {
+	case <-c.closed:
+		l.fail(ErrClosed)
+	default:
 	}
-	return c
-}
-
-// Close ends the connection; calls under way fail with ErrClosed.
-func (c *Conn) Close() error {
-	c.fail(ErrClosed)
 	return nil
 }
 
-// Err is nil while c can be used, and otherwise what ended it.
+// Close ends the connection; calls and streams under way fail with ErrClosed.
+func (c *Conn) Close() error {
+	c.close.Do(func() {
+		close(c.closed)
+		c.current.Load().fail(ErrClosed)
+	})
+	return nil
+}
+
+// Err is nil while c can be used, and otherwise what ended it. A Conn that dials
+// again may come back from an error; after Close or a violation it does not.
 func (c *Conn) Err() error {
-	select {
-	case <-c.dead:
-		return fmt.Errorf("ocall: %w", c.err)
-	default:
-		return nil
+	if err := c.current.Load().ended(); err != nil {
+		return fmt.Errorf("ocall: %w", err)
 	}
+	return nil
 }
 
 // Late counts the answers dropped because nobody waited for them any more.
 func (c *Conn) Late() uint64 { return c.late.Load() }
 
-// fail ends c for every call, with err.
-func (c *Conn) fail(err error) {
-	c.once.Do(func() {
-		c.err = gone(err)
-		close(c.dead)
-		c.nc.Close()
-	})
-}
-
-// calling is what a call needs besides its slot: one frame, room for the header
-// in front, and one timer for all its waits.
-type calling struct {
-	frame bytes.Buffer
-	timer *time.Timer
-}
-
-func (c *Conn) begin() *calling {
-	k, _ := c.calls.Get().(*calling)
-	if k == nil {
-		k = &calling{timer: time.NewTimer(time.Hour)}
-		k.timer.Stop()
+// calling is what a call needs, used again if there is one.
+func (c *Conn) calling() *calling {
+	if k, _ := c.pool.Get().(*calling); k != nil {
+		return k
 	}
-	k.frame.Reset()
-	k.frame.Write(make([]byte, headerSize))
-	return k
+	return newCalling()
 }
 
-func (c *Conn) end(k *calling) {
-	k.timer.Stop()
-	if k.frame.Cap() <= keepBuffer {
-		c.calls.Put(k)
+// done takes k back: its result was taken, and nobody else refers to it.
+func (c *Conn) done(k *calling) {
+	if cap(k.frame) > keepBuffer || cap(k.body) > keepBuffer {
+		return
+	}
+	k.frame, k.slot, k.method = k.frame[:headerSize], nil, nil
+	c.pool.Put(k)
+}
+
+// ask sends the frame of k as a request and waits for the body of its answer.
+func (c *Conn) ask(ctx context.Context, k *calling, idempotent bool) ([]byte, error) {
+	if err := k.ready(ctx); err != nil {
+		return nil, err
+	}
+	if c.dialer.Reconnect != Never {
+		return c.askAgain(ctx, k, idempotent)
+	}
+	return c.askOnce(ctx, k, c.current.Load())
+}
+
+// ready returns an error if k cannot be sent.
+func (k *calling) ready(ctx context.Context) error {
+	if n := len(k.frame) - headerSize; uint64(n) > uint64(k.method.maxRequest) {
+		return fmt.Errorf("%w: a request of %d bytes, %d allowed", ErrLimit, n, k.method.maxRequest)
+	}
+	return ctx.Err()
+}
+
+func (c *Conn) askOnce(ctx context.Context, k *calling, l *line) ([]byte, error) {
+	if err := l.start(k); err != nil {
+		return nil, err
+	}
+	r := l.wait(ctx, k)
+	if r.failed {
+		return nil, k.method.hostError(r.body)
+	}
+	return r.body, r.err
+}
+
+// askAgain dials again if the connection was lost: before the request was sent,
+// or after it, if it may be sent twice. It knows the time only by asking the
+// runtime, which a Conn that fails need not.
+func (c *Conn) askAgain(ctx context.Context, k *calling, idempotent bool) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, k.deadline.timeout)
+	defer cancel()
+	for {
+		l, err := c.live(ctx)
+		if err != nil {
+			return nil, err
+		}
+		again := *k // whose frame may be the writer's after this
+		again.frame, again.done = append([]byte(nil), k.frame...), make(chan result, 1)
+		body, err := c.askOnce(ctx, &again, l)
+		sent := again.slot != nil
+		if !lost(err) || sent && !(idempotent && c.dialer.Reconnect == Retry) {
+			return body, err
+		}
 	}
 }
 
-// roundTrip sends the frame of k as a request and waits for the body of its
-// answer.
-func (c *Conn) roundTrip(ctx context.Context, m *method, k *calling, timeout time.Duration) ([]byte, error) {
-	length := k.frame.Len() - headerSize
-	if uint64(length) > uint64(m.maxRequest) {
-		return nil, fmt.Errorf("%w: a request of %d bytes, %d allowed", ErrLimit, length, m.maxRequest)
+// lost reports whether err says that a connection ended, and not because of
+// what the host sent on it.
+func lost(err error) bool { return errors.Is(err, ErrClosed) && !errors.Is(err, ErrViolation) }
+
+// begin opens a stream for k.
+func (c *Conn) begin(ctx context.Context, k *calling) (*line, error) {
+	if err := k.ready(ctx); err != nil {
+		return nil, err
 	}
-	k.timer.Reset(timeout)
-	s, err := c.take(ctx, k.timer.C)
+	l, err := c.liveSoon(ctx, k.deadline.timeout)
 	if err != nil {
 		return nil, err
 	}
-	h := header{kindRequest, m.index, c.occupy(s, m), uint32(length)}
-	h.append(k.frame.Bytes()[:0])
-	if err := c.out.write(k.frame.Bytes()); err != nil {
-		c.fail(err)
+	k.flow = newFlow(l.out, l.flush, k.method)
+	k.flow.asker, k.flow.most, k.flow.deadline = true, k.method.stream.total, k.deadline
+	if err := l.start(k); err != nil {
+		return nil, err
 	}
-	r, err := c.await(ctx, s, k.timer.C)
-	if err != nil {
-		r, err = c.giveUp(s, h, err)
-	}
-	if err == nil && r.failed {
-		err = &HostError{Call: m.name, Message: string(r.body)}
-	}
-	return r.body, err
+	return l, l.wait(ctx, k).err
 }
 
-// take waits for a slot.
-func (c *Conn) take(ctx context.Context, timeout <-chan time.Time) (*slot, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+func (c *Conn) liveSoon(ctx context.Context, timeout time.Duration) (*line, error) {
+	if l := c.current.Load(); l.ended() == nil {
+		return l, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return c.live(ctx)
+}
+
+// live is the current connection, or another if that was lost.
+func (c *Conn) live(ctx context.Context) (*line, error) {
+	l := c.current.Load()
+	err := l.ended()
+	if err == nil || c.dialer.Reconnect == Never || !lost(err) {
+		return l, err
 	}
 	select {
-	case s := <-c.free:
-		return s, nil
+	case c.redial <- struct{}{}:
+		defer func() { <-c.redial }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-timeout:
-		return nil, context.DeadlineExceeded
-	case <-c.dead:
-		return nil, c.err
+	case <-c.closed:
+		return nil, ErrClosed
+	}
+	return c.replace(ctx)
+}
+
+// replace dials until it succeeds, less and less often.
+func (c *Conn) replace(ctx context.Context) (*line, error) {
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		if l := c.current.Load(); l.ended() == nil {
+			return l, nil // another's work
+		}
+		err := c.dial(ctx)
+		if err != nil && (ctx.Err() != nil || errors.Is(err, ErrViolation) || errors.Is(err, ErrMismatch)) {
+			return nil, err
+		}
+		select {
+		case <-c.closed:
+			return nil, ErrClosed
+		default:
+		}
+		if err == nil {
+			continue
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-c.closed:
+			return nil, ErrClosed
+		}
 	}
 }
 
-// await waits for the answer.
-func (c *Conn) await(ctx context.Context, s *slot, timeout <-chan time.Time) (result, error) {
-	select {
-	case r := <-s.result:
-		c.free <- s
-		return r, nil
-	case <-ctx.Done():
-		return result{}, ctx.Err()
-	case <-timeout:
-		return result{}, context.DeadlineExceeded
-	case <-c.dead:
-		return result{}, c.err
+func (c *Conn) dial(ctx context.Context) error {
+	nc, err := c.dialer.connect(ctx)
+	if err != nil {
+		return err
 	}
+	return c.adopt(ctx, nc)
 }

@@ -21,22 +21,32 @@ var (
 	// of them: the text names the first call and field that differ.
 	ErrMismatch = errors.New("the halves do not match")
 
-	// ErrLimit is wrapped when a request is longer than MaxRequest. Nothing was
-	// sent.
+	// ErrLimit is wrapped when a request or chunk is longer than its limit.
+	// Nothing was sent.
 	ErrLimit = errors.New("over the limit")
 )
 
 // A HostError is what the host answered instead of a value. It is a claim: the
-// host may say anything at any time, so no decision should hang on Message.
+// host may say anything at any time, so no decision should hang on it that the
+// caller could not bear to be wrong.
 type HostError struct {
 	Call    string
+	Code    string // of an error that the call declares, which errors.Is and errors.As find; or empty
 	Message string // at most 1024 bytes, any bytes
+
+	is error
 }
 
 // Error quotes the message, so that it cannot forge lines of a log.
 func (e *HostError) Error() string {
+	if e.Code != "" {
+		return fmt.Sprintf("ocall: %s: the host said %s: %.1024q", e.Call, e.Code, e.Message)
+	}
 	return fmt.Sprintf("ocall: %s: the host said %.1024q", e.Call, e.Message)
 }
+
+// Unwrap returns the declared error, or nil. Its own text is not quoted.
+func (e *HostError) Unwrap() error { return e.is }
 
 // door gives err the package's prefix. What the host said has it already.
 func door(call string, err error) error {

@@ -1,7 +1,5 @@
 package ocall
 
-import "bytes"
-
 const (
 	InFlight   = inFlight
 	MaxMessage = maxMessage
@@ -37,34 +35,81 @@ func Difference(trusted, host string) error {
 }
 
 func Encode[T any](v T) ([]byte, error) {
-	var b bytes.Buffer
-	c, _ := newCodec[T]("test: value")
-	err := c.encode(&b, v)
-	return b.Bytes(), err
+	c, _ := newCodec[T]("test: value", maxBody)
+	return c.append(nil, v)
 }
 
 func Decode[T any](b []byte) (T, error) {
-	c, _ := newCodec[T]("test: value")
+	c, _ := newCodec[T]("test: value", maxBody)
 	return c.decode(b)
 }
 
+// DecodeLimited is Decode of a body that may have limit bytes.
+func DecodeLimited[T any](b []byte, limit uint32) (T, error) {
+	c, _ := newCodec[T]("test: value", limit)
+	return c.decode(b)
+}
+
+// Decoder is DecodeLimited for many.
+func Decoder[T any](limit uint32) func([]byte) (T, error) {
+	c, _ := newCodec[T]("test: value", limit)
+	return c.decode
+}
+
 func Signature[T any]() string {
-	_, s := newCodec[T]("call: request")
+	_, s := newCodec[T]("call: request", maxBody)
 	return s
 }
 
-// Shaped reports whether b passes the first look at a T.
-func Shaped[T any](b []byte) bool {
-	c, _ := newCodec[T]("test: value")
-	return c.(*cborCodec[T]).shape.check(b)
-}
-
 // Queued is what is written when first was begun, and later came meanwhile.
-func Queued(first []byte, later ...[]byte) [][]byte {
+func Queued(first []byte, later ...[]byte) (pieces [][]byte) {
 	var q queue
 	for _, frame := range later {
-		q.push(frame)
+		q.push(frame, nil)
 	}
-	q.unshift(first)
-	return q
+	q.unshift(piece{bytes: append([]byte("sent"), first...), sent: 4})
+	for len(q) > 0 {
+		pieces = append(pieces, q.take().left())
+	}
+	return pieces
+}
+
+// Waiting is how many calls of c are in flight or wait for their turn.
+func Waiting(c *Conn) int {
+	l := c.current.Load()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return inFlight - len(l.free) + len(l.queue)
+}
+
+// Intake returns the frames of b, which comes in pieces of at most that length
+// and then ends. If drop, long bodies are not kept.
+func Intake(b []byte, piece int, drop bool) (frames [][]byte, err error) {
+	c := &collecting{drop: drop}
+	in := newIntake(c, readBuffer, readMost)
+	for len(b) > 0 {
+		n := copy(in.room(), b[:min(piece, len(b))])
+		if err := in.came(n); err != nil {
+			return c.frames, err
+		}
+		b = b[n:]
+	}
+	return c.frames, in.end()
+}
+
+type collecting struct {
+	frames [][]byte
+	drop   bool
+}
+
+func (c *collecting) place(h header) ([]byte, bool, error) {
+	if h.length > maxBody {
+		return nil, false, violation("too long")
+	}
+	return placeFor(h.length), c.drop, nil
+}
+
+func (c *collecting) take(h header, body []byte, owned bool) error {
+	c.frames = append(c.frames, append(h.append(nil), body...))
+	return nil
 }

@@ -1,12 +1,7 @@
 package ocall
 
 import (
-	"bufio"
 	"encoding/binary"
-	"errors"
-	"fmt"
-	"io"
-	"net"
 
 	"github.com/cleave-sdk/cleave/internal/lebyte"
 )
@@ -17,13 +12,20 @@ type kind uint8
 const (
 	kindHello   kind = 1 // both ways, first
 	kindSurface kind = 2 // both ways, if fingerprints differ
-	kindRequest kind = 3 // to the host
+	kindRequest kind = 3 // to the host: a call, or the beginning of a stream
 	kindCancel  kind = 4 // to the host: nobody waits any more
-	kindAnswer  kind = 5 // from the host: a response
-	kindFailure kind = 6 // from the host: a message instead
+	kindAnswer  kind = 5 // from the host, last: a response, or the end of a stream
+	kindFailure kind = 6 // from the host, last: an error instead
+	kindChunk   kind = 7 // both ways, in a stream
+	kindCredit  kind = 8 // both ways, in a stream: so much more may be sent
+	kindEnd     kind = 9 // to the host, in a stream: no more chunks
 )
 
-const headerSize = 16
+const (
+	headerSize = 16
+	creditSize = 4 // body of a credit
+	endSize    = 8 // body of an end, and of an answer that ends a stream
+)
 
 // header begins every frame:
 //
@@ -46,66 +48,30 @@ func (h header) append(b []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, h.length)
 }
 
+// frame makes a frame of b, which has room for the header in front.
+func (h header) frame(b []byte) []byte {
+	h.length = uint32(len(b) - headerSize)
+	h.append(b[:0])
+	return b
+}
+
+// number is a frame whose body is n: a credit, or an end.
+func (h header) number(n uint64, size int) []byte {
+	b := binary.LittleEndian.AppendUint64(make([]byte, headerSize, headerSize+8), n)
+	return h.frame(b[:headerSize+size])
+}
+
+// readNumber reads the body of such a frame.
+func readNumber(body []byte) (n uint64) {
+	for i, c := range body {
+		n |= uint64(c) << (8 * i)
+	}
+	return n
+}
+
 func parseHeader(b []byte) (h header, ok bool) {
 	s := lebyte.String(b)
 	ok = s.Uint8((*uint8)(&h.kind)) && s.Zero(1) && s.Uint16(&h.call) &&
 		s.Uint32(&h.id.slot) && s.Uint32(&h.id.generation) && s.Uint32(&h.length) && s.Empty()
-	return h, ok && h.kind >= kindHello && h.kind <= kindFailure
-}
-
-// reader reads frames: what fits its buffer in one read, the rest of a longer
-// body exactly.
-type reader struct {
-	*bufio.Reader
-	head [headerSize]byte
-}
-
-func newReader(r io.Reader) reader { return reader{Reader: bufio.NewReaderSize(r, readBuffer)} }
-
-func (r *reader) header() (header, error) {
-	if _, err := io.ReadFull(r, r.head[:]); err != nil {
-		return header{}, err
-	}
-	h, ok := parseHeader(r.head[:])
-	if !ok {
-		return header{}, violation("%x is no frame", r.head)
-	}
-	return h, nil
-}
-
-// body reads n bytes, which the caller has compared with their limit.
-func (r *reader) body(n uint32) ([]byte, error) {
-	b := make([]byte, n)
-	for rest := b; len(rest) > 0; {
-		part := rest[:min(len(rest), readMost)]
-		if _, err := io.ReadFull(r, part); err != nil {
-			return nil, midway(err)
-		}
-		rest = rest[len(part):]
-	}
-	return b, nil
-}
-
-// skip reads past n bytes without keeping them.
-func (r *reader) skip(n uint32) error {
-	_, err := r.Discard(int(n))
-	return midway(err)
-}
-
-func midway(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// gone is what the end of a connection comes to, given the error that ended it.
-func gone(err error) error {
-	switch {
-	case errors.Is(err, ErrClosed):
-		return err
-	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
-		return fmt.Errorf("%w by the other half", ErrClosed)
-	}
-	return fmt.Errorf("%w: %w", ErrClosed, err)
+	return h, ok && h.kind >= kindHello && h.kind <= kindEnd
 }

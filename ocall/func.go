@@ -1,7 +1,7 @@
 package ocall
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -25,14 +25,28 @@ type Func[Req, Resp any] struct {
 	Check func(req Req, resp Resp) error
 
 	// MaxRequest and MaxResponse bound the encoded request and response, in bytes.
-	// If zero, 64 KiB; at most 64 MiB. A response of []byte takes its size; in
-	// other types the host can make each byte cost some sixty of memory, by
-	// lists of empty maps for instance, so keep their limits small.
+	// If zero, 64 KiB; at most 64 MiB. A response of []byte takes its size; any
+	// other is refused if it would take more than 16 times MaxResponse of memory,
+	// but for what types that decode themselves take.
 	MaxRequest, MaxResponse int
 
 	// Timeout bounds a call, waiting for its turn included; a context that ends
-	// earlier wins. If zero, 30 seconds. The host is not told.
+	// earlier wins. If zero, 30 seconds. A call is given up at its timeout or up
+	// to 20 milliseconds later. The host is not told.
 	Timeout time.Duration
+
+	// Concurrency bounds the calls of this name that are unanswered at once, on a
+	// connection and by handlers that run in one Serve. More wait for their turn.
+	// If zero, only the bounds of Conn and Mux hold.
+	Concurrency int
+
+	// Idempotent says that a call may be made again when the connection was lost
+	// before its answer: see Retry.
+	Idempotent bool
+
+	// Errors are those that come back as such: errors.Is and errors.As find them
+	// in what Call returns.
+	Errors []DeclaredError
 }
 
 // Unchecked is the Check of a call whose caller takes any response for what it
@@ -59,36 +73,38 @@ func (f Func[Req, Resp]) Call(ctx context.Context, c *Conn, req Req) (Resp, erro
 func (f Func[Req, Resp]) call(ctx context.Context, c *Conn, req Req) (resp Resp, err error) {
 	check := f.check()
 	m := c.methods[f.Name]
-	p, ok := planOf[Req, Resp](m)
+	p, ok := planOf[plan[Req, Resp]](m)
 	if !ok || m.maxRequest != limit(f.MaxRequest) || m.maxResponse != limit(f.MaxResponse) {
 		return resp, fmt.Errorf("%w: not in the service that was dialled", ErrMismatch)
 	}
-	k := c.begin()
-	defer c.end(k)
-	if err := p.request.encode(&k.frame, req); err != nil {
+	k := c.calling()
+	defer c.done(k)
+	k.frame = c.current.Load().out.room(k.frame, p.request.size(req))
+	if k.frame, err = p.request.append(k.frame, req); err != nil {
 		return resp, err
 	}
-	body, err := c.roundTrip(ctx, m, k, f.timeout())
+	k.method, k.deadline.timeout = m, f.timeout()
+	body, err := c.ask(ctx, k, f.Idempotent)
 	if err != nil {
 		return resp, err
 	}
-	return accept(p.response, check, req, body)
+	return accept(p.response, func(resp Resp) error { return check(req, resp) }, body)
 }
 
 // accept is the last gate. Whatever panics in it does so over the host's bytes.
-func accept[Req, Resp any](response codec[Resp], check func(Req, Resp) error, req Req, body []byte) (resp Resp, err error) {
+func accept[T any](c codec[T], check func(T) error, body []byte) (v T, err error) {
 	defer func() {
 		if recover() != nil {
 			err = violation("its answer made the check panic")
 		}
 	}()
-	if resp, err = response.decode(body); err != nil {
-		return resp, violation("its answer is no response: %.128q", err.Error()) // may quote the host
+	if v, err = c.decode(body); err != nil {
+		return v, violation("its answer is no response: %.128q", err.Error()) // may quote the host
 	}
-	if err = check(req, resp); err != nil {
-		return resp, violation("its answer was refused: %w", refused{err})
+	if err = check(v); err != nil {
+		return v, violation("its answer was refused: %w", refused{err})
 	}
-	return resp, nil
+	return v, nil
 }
 
 // refused is what Check says, which may quote the host.
@@ -107,9 +123,9 @@ func (f Func[Req, Resp]) Handle(mux *Mux, h func(ctx context.Context, req Req) (
 	if h == nil {
 		refuse(f.Name, "handler is nil")
 	}
-	p, _ := planOf[Req, Resp](m)
-	mux.add(m, func(ctx context.Context, body []byte, frame *bytes.Buffer) error {
-		req, err := p.request.decode(body)
+	p, _ := planOf[plan[Req, Resp]](m)
+	mux.add(m, func(ctx context.Context, r *run) error {
+		req, err := p.request.decode(r.body)
 		if err != nil {
 			return fmt.Errorf("no request: %w", err)
 		}
@@ -117,7 +133,9 @@ func (f Func[Req, Resp]) Handle(mux *Mux, h func(ctx context.Context, req Req) (
 		if err != nil {
 			return err
 		}
-		return p.response.encode(frame, resp)
+		r.frame, err = p.response.append(r.session.out.room(r.frame, p.response.size(resp)), resp)
+		r.handling.Response = len(r.frame) - headerSize
+		return err
 	})
 }
 
@@ -127,37 +145,44 @@ type plan[Req, Resp any] struct {
 	response codec[Resp]
 }
 
-func planOf[Req, Resp any](m *method) (*plan[Req, Resp], bool) {
+func planOf[P any](m *method) (*P, bool) {
 	if m == nil {
 		return nil, false
 	}
-	p, ok := m.plan.(*plan[Req, Resp])
+	p, ok := m.plan.(*P)
 	return p, ok
 }
 
 func (f Func[Req, Resp]) assemble() *method {
-	f.validate()
+	validate(f.Name, f.Timeout, f.Concurrency, f.MaxRequest, f.MaxResponse)
+	f.check()
 	p := new(plan[Req, Resp])
+	m := &method{name: f.Name, maxRequest: limit(f.MaxRequest), maxResponse: limit(f.MaxResponse), concurrency: f.Concurrency, plan: p}
 	var request, response string
-	p.request, request = newCodec[Req](f.Name + ": request")
-	p.response, response = newCodec[Resp](f.Name + ": response")
-	m := &method{name: f.Name, maxRequest: limit(f.MaxRequest), maxResponse: limit(f.MaxResponse), plan: p}
-	m.line = fmt.Sprintf("%s(%s max=%d) %s max=%d", m.name, request, m.maxRequest, response, m.maxResponse)
+	p.request, request = newCodec[Req](f.Name+": request", m.maxRequest)
+	p.response, response = newCodec[Resp](f.Name+": response", m.maxResponse)
+	m.keeps = p.response.keeps()
+	errs, text := declareErrors(f.Name, f.Errors)
+	m.errors = errs
+	m.line = fmt.Sprintf("%s(%s max=%d) %s max=%d%s", m.name, request, m.maxRequest, response, m.maxResponse, text)
 	return m
 }
 
-func (f Func[Req, Resp]) validate() {
-	if !validName(f.Name) {
-		refuse(strconv.Quote(f.Name), "no name of a call: 1 to 64 letters, digits, '.', '_', '-' and '/'")
+// validate panics if a Func or Stream cannot work as it is declared.
+func validate(name string, timeout time.Duration, concurrency int, limits ...int) {
+	if !validName(name) {
+		refuse(strconv.Quote(name), "no name of a call: 1 to 64 letters, digits, '.', '_', '-' and '/'")
 	}
-	f.check()
-	for _, n := range []int{f.MaxRequest, f.MaxResponse} {
+	for _, n := range limits {
 		if n < 0 || n > maxBody {
-			refuse(f.Name, "limits are 0 to 64 MiB")
+			refuse(name, "limits are 0 to 64 MiB")
 		}
 	}
-	if f.Timeout < 0 {
-		refuse(f.Name, "Timeout is negative")
+	if timeout < 0 {
+		refuse(name, "Timeout is negative")
+	}
+	if concurrency < 0 {
+		refuse(name, "Concurrency is negative")
 	}
 }
 
@@ -169,10 +194,7 @@ func (f Func[Req, Resp]) check() func(Req, Resp) error {
 }
 
 func (f Func[Req, Resp]) timeout() time.Duration {
-	if f.Timeout == 0 {
-		return defaultTimeout
-	}
-	return f.Timeout
+	return cmp.Or(f.Timeout, defaultTimeout)
 }
 
 func limit(n int) uint32 {

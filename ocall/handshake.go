@@ -5,14 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"net"
+	"io"
 	"time"
 
 	"github.com/cleave-sdk/cleave/internal/lebyte"
 )
 
 // Version of the wire. Halves of different versions do not talk.
-const wireVersion = 1
+const wireVersion = 2
 
 // magic has a high bit and both line ends, so that text and whatever translates
 // text fail on the first read.
@@ -56,15 +56,6 @@ func parseHello(b []byte) (h hello, err error) {
 	return h, nil
 }
 
-// link is a connection as both halves have it.
-type link struct {
-	nc  net.Conn
-	in  reader
-	out *writer
-}
-
-func newLink(nc net.Conn) link { return link{nc, newReader(nc), newWriter(nc)} }
-
 // greet says who we are, hears who they are, and returns their surface. Neither
 // half waits for the other to begin.
 func (l *link) greet(ctx context.Context, own *surface) (*surface, error) {
@@ -106,19 +97,22 @@ func (l *link) exchange(own *surface) (*surface, error) {
 }
 
 func (l *link) send(k kind, body []byte) error {
-	return l.out.write(append(header{kind: k, length: uint32(len(body))}.append(nil), body...))
+	l.out.push(append(header{kind: k, length: uint32(len(body))}.append(nil), body...))
+	return l.out.flush(false)
 }
 
+// hear reads one frame, and not a byte after it.
 func (l *link) hear(k kind, most uint32) ([]byte, error) {
-	h, err := l.in.header()
-	if err != nil {
+	var head [headerSize]byte
+	if _, err := io.ReadFull(l.nc, head[:]); err != nil {
 		return nil, gone(err)
 	}
-	if h != (header{kind: k, length: h.length}) || h.length > most {
+	h, ok := parseHeader(head[:])
+	if !ok || h != (header{kind: k, length: h.length}) || h.length > most {
 		return nil, violation("it does not speak ocall")
 	}
-	b, err := l.in.body(h.length)
-	if err != nil {
+	b := make([]byte, h.length)
+	if _, err := io.ReadFull(l.nc, b); err != nil {
 		return nil, gone(err)
 	}
 	return b, nil

@@ -49,7 +49,7 @@ func pair(t *testing.T) (net.Conn, *net.UnixConn) {
 }
 
 func surfaceOf(text string) []byte {
-	f := sha256.Sum256([]byte("ocall surface 1\n" + text))
+	f := sha256.Sum256([]byte("ocall surface 2\n" + text))
 	b := helloOf(nil)
 	copy(b[32:], f[:])
 	return append(b, asked{kind: kindSurface, length: uint32(len(text)), body: []byte(text)}.bytes()...)
@@ -122,8 +122,8 @@ func TestMismatchNamesWhatDiffers(t *testing.T) {
 		"length lies":   {append(surfaceOf("")[:64], asked{kind: kindSurface, length: 0xffffffff}.bytes()...), ocall.ErrViolation, ""},
 		"HTTP":          {[]byte("HTTP/1.1 400 Bad Request\r\n\r\n"), ocall.ErrViolation, ""},
 		"nothing":       {nil, ocall.ErrClosed, ""},
-		"one version up": {func() []byte { b := helloOf(Service); b[24] = 2; return b }(), ocall.ErrMismatch,
-			"wire version 1 here, 2 there"},
+		"one version up": {func() []byte { b := helloOf(Service); b[24] = 3; return b }(), ocall.ErrMismatch,
+			"wire version 2 here, 3 there"},
 	} {
 		err := greeting(t, Service, c.greeting)
 		if (err == nil) != (c.is == nil) || c.is != nil && !errors.Is(err, c.is) {

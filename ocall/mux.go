@@ -1,7 +1,7 @@
 package ocall
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +16,15 @@ import (
 // for use. Safe for concurrent use; fields are set before Serve.
 type Mux struct {
 	// Concurrency bounds the handlers that run at once in one Serve, over all
-	// connections. If zero, 256.
+	// connections; a call may have a bound of its own. If zero, 256.
 	Concurrency int
+
+	// Interceptors see every call; the first is the outermost.
+	Interceptors []Interceptor
+
+	// Grace is how long handlers may go on after Serve's ctx ended before their
+	// own contexts end. If zero, those end at once.
+	Grace time.Duration
 
 	// Log hears of panics in handlers and of connections that failed. If nil,
 	// nobody does.
@@ -27,13 +34,15 @@ type Mux struct {
 	handlers map[string]*handler
 }
 
-// handler appends its answer to frame.
+// answer runs a handler, and appends its response to the frame of r.
+type answer func(ctx context.Context, r *run) error
+
 type handler struct {
 	*method
-	answer func(ctx context.Context, body []byte, frame *bytes.Buffer) error
+	answer answer
 }
 
-func (m *Mux) add(call *method, answer func(context.Context, []byte, *bytes.Buffer) error) {
+func (m *Mux) add(call *method, answer answer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.handlers[call.name] != nil {
@@ -53,8 +62,11 @@ func (m *Mux) Covers(s Service) error {
 }
 
 // Serve answers the calls of s to whoever connects to l, until ctx ends: then
-// it takes no more, ends the contexts of handlers, waits for them to return and
-// sends their answers. It closes l. The error is nil if ctx ended.
+// it takes no more, ends the contexts of handlers (after Grace), waits for them
+// to return and sends their answers. It closes l. The error is nil if ctx ended.
+//
+// If l has a method Agreed(), it is called whenever a trusted half has connected
+// and both halves agree on s.
 //
 // Serve returns an error at once if a call of s has no handler. Whoever may
 // connect may call: l belongs in a directory that only the host half can enter.
@@ -64,24 +76,43 @@ func (m *Mux) Serve(ctx context.Context, l net.Listener, s Service) error {
 	if err != nil {
 		return err
 	}
-	n := m.Concurrency
-	if n <= 0 {
-		n = 256
+	return m.accept(ctx, l, &offer{
+		handlers: handlers,
+		surface:  newSurface(lines(s.methods())),
+		turns:    make(chan struct{}, max(cmp.Or(m.Concurrency, 256), 1)),
+		grace:    m.Grace,
+		agreed:   agreed(l),
+	})
+}
+
+// agreed is whom l wants told of sessions.
+func agreed(l net.Listener) func() {
+	if a, ok := l.(interface{ Agreed() }); ok {
+		return a.Agreed
 	}
-	return m.accept(ctx, l, &offer{handlers, newSurface(lines(s.methods())), make(chan struct{}, n)})
+	return func() {}
 }
 
 // offer is what every session of one Serve shares.
 type offer struct {
-	handlers map[string]*handler
+	handlers map[string]*offered
 	surface  *surface
 	turns    chan struct{} // one held by each handler that runs
+	grace    time.Duration
+	agreed   func() // called when a session has begun
 }
 
-func (m *Mux) bind(s Service) (map[string]*handler, error) {
+// offered is a handler as one Serve has it.
+type offered struct {
+	*method
+	answer answer
+	turns  chan struct{} // one held by each that runs; nil: no limit of its own
+}
+
+func (m *Mux) bind(s Service) (map[string]*offered, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	bound := make(map[string]*handler)
+	bound := make(map[string]*offered)
 	for _, call := range s.methods() {
 		h := m.handlers[call.name]
 		if h == nil {
@@ -90,7 +121,11 @@ func (m *Mux) bind(s Service) (map[string]*handler, error) {
 		if h.line != call.line {
 			return nil, fmt.Errorf("ocall: its handler: %w", difference(call.line, h.line))
 		}
-		bound[call.name] = h
+		o := &offered{method: h.method, answer: intercepted(m.Interceptors, h.answer)}
+		if h.concurrency > 0 {
+			o.turns = make(chan struct{}, h.concurrency)
+		}
+		bound[call.name] = o
 	}
 	return bound, nil
 }
@@ -134,7 +169,7 @@ func pause(ctx context.Context) {
 
 func (m *Mux) session(ctx context.Context, nc net.Conn, o *offer) {
 	defer nc.Close()
-	s := &session{link: newLink(nc), offer: o, log: m.log(), running: make(map[id]context.CancelFunc)}
+	s := newSession(nc, o, m.log())
 	if err := s.serve(ctx); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "ocall: connection of a trusted half failed", "error", err)
 	}

@@ -14,16 +14,20 @@ import (
 // whichever of Dial, New, Serve, String and Fingerprint comes first.
 type Service []Method
 
-// A Method is a Func.
+// A Method is a Func or a Stream.
 type Method interface{ assemble() *method }
 
-// method is a Func without its type parameters.
+// method is a Func or Stream without its type parameters.
 type method struct {
 	name                    string
 	line                    string // in the surface
 	index                   uint16 // of its line
 	maxRequest, maxResponse uint32
-	plan                    any // *plan[Req, Resp]
+	concurrency             int
+	keeps                   bool          // responses keep their bodies
+	stream                  *streamLimits // nil: a Func
+	errors                  []*declared
+	plan                    any // *plan or *streamPlan, with its types
 }
 
 // String is the surface as an auditor reads it, and as it is fingerprinted: a
@@ -46,6 +50,9 @@ func (s Service) methods() []*method {
 		methods[i] = m.assemble()
 	}
 	slices.SortFunc(methods, func(a, b *method) int { return cmp.Compare(a.name, b.name) })
+	if len(methods) > 1<<16 {
+		refuse("service", "more than 65536 calls")
+	}
 	for i, m := range methods {
 		m.index = uint16(i)
 		if i > 0 && methods[i-1].name == m.name {

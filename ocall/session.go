@@ -1,13 +1,12 @@
 package ocall
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
+	"net"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -17,12 +16,45 @@ import (
 type session struct {
 	link
 	*offer
-	log   *slog.Logger
-	calls []*handler // by index of the trusted half's surface
+	log      *slog.Logger
+	receiver receiver
+	ctx      context.Context // of handlers, but for its end
+	look     *time.Timer     // at what is in doubt
+	calls    []*offered      // by index of the trusted half's surface
+	taken    int             // frames since the last read, which alone uses it
 
 	mu       sync.Mutex
-	running  map[id]context.CancelFunc
-	handlers sync.WaitGroup
+	runs     [inFlight]*run
+	running  int
+	stopping bool
+
+	work    chan *run // to handlers' goroutines that have nothing to do
+	workers sync.WaitGroup
+}
+
+func newSession(nc net.Conn, o *offer, log *slog.Logger) *session {
+	s := &session{offer: o, log: log, work: make(chan *run)}
+	s.link = newLink(nc)
+	s.receiver = receiver{nc: nc, in: newIntake(s, hostReadBuffer, maxBody), idle: s.yield, look: func() { s.look.Reset(tick) }}
+	return s
+}
+
+// yield sends answers, and lets handlers go on if there are several, before more
+// is read.
+func (s *session) yield() {
+	s.out.flush(false)
+	if s.taken > 1 {
+		runtime.Gosched()
+	}
+	s.taken = 0
+}
+
+// flush sends what was pushed, in company with what other handlers are about to.
+func (s *session) flush() {
+	s.mu.Lock()
+	others := s.running > 1
+	s.mu.Unlock()
+	s.out.flush(others) // an error ends the reader too
 }
 
 // serve answers until the other end closes (nil), misbehaves, or ctx ends. It
@@ -36,129 +68,176 @@ func (s *session) serve(ctx context.Context) error {
 		return err
 	}
 	for _, line := range theirs.lines {
-		s.calls = append(s.calls, s.offer.handlers[nameOf(line)])
+		s.calls = append(s.calls, s.handlers[nameOf(line)])
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { s.nc.SetReadDeadline(time.Unix(1, 0)) })()
-	err = s.read(ctx)
-	cancel()
-	s.handlers.Wait()
+	s.agreed()
+	defer context.AfterFunc(ctx, s.stop)()
+	err = s.read(context.WithoutCancel(ctx))
+	s.cancelAll()
+	close(s.work)
+	s.workers.Wait()
 	s.nc.SetWriteDeadline(time.Now().Add(greetTimeout))
+	s.out.flush(false)
 	s.out.drain()
 	return err
 }
 
-func (s *session) read(ctx context.Context) error {
-	for {
-		h, err := s.in.header()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil {
-			err = s.take(ctx, h)
-		}
-		if err != nil {
-			return err
-		}
+// stop has s end, once nothing runs any more or the time of grace is over. What
+// is asked until then is not answered: it was not begun.
+func (s *session) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopping = true
+	if s.running == 0 || s.grace == 0 {
+		s.hangUp()
+		return
 	}
+	time.AfterFunc(s.grace, s.hangUp)
+}
+
+// hangUp ends the reader.
+func (s *session) hangUp() { s.receiver.interrupt() }
+
+func (s *session) read(ctx context.Context) error {
+	s.ctx = ctx
+	s.look = time.AfterFunc(time.Hour, s.tick)
+	defer s.look.Stop()
+	err := s.receiver.frames()
+	if err == io.EOF || err == errInterrupted {
+		return nil
+	}
+	return err
+}
+
+// tick looks whether the connection has ended unnoticed.
+func (s *session) tick() {
+	again, now := s.receiver.doubt.check()
+	if again {
+		s.look.Reset(tick)
+	}
+	if now {
+		s.receiver.verify()
+	}
+}
+
+// place is where a body goes that is not here as a whole.
+func (s *session) place(h header) (body []byte, drop bool, err error) {
+	if err := s.permit(h); err != nil {
+		return nil, false, err
+	}
+	return placeFor(h.length), false, nil
+}
+
+// permit returns an error unless the trusted half may send h.
+func (s *session) permit(h header) error {
+	if int(h.call) >= len(s.calls) || h.id.slot >= inFlight {
+		return fmt.Errorf("a frame for no call")
+	}
+	if most, ok := s.calls[h.call].allowed(h.kind); !ok || h.length > most {
+		return fmt.Errorf("a frame of kind %d and %d bytes", h.kind, h.length)
+	}
+	return nil
 }
 
 // take does what a frame asks for.
-func (s *session) take(ctx context.Context, h header) error {
+func (s *session) take(h header, body []byte, owned bool) error {
+	s.taken++
+	if err := s.permit(h); err != nil {
+		return err
+	}
+	if !owned {
+		body = append(make([]byte, 0, len(body)), body...)
+	}
+	if h.kind == kindRequest {
+		return s.start(s.ctx, h, s.calls[h.call], body)
+	}
+	if r := s.find(h); r != nil { // else it was answered meanwhile
+		return r.hear(h, body)
+	}
+	return nil
+}
+
+// allowed is the length of what the trusted half may send during a call.
+func (m *method) allowed(k kind) (most uint32, ok bool) {
 	switch {
-	case int(h.call) >= len(s.calls) || h.id.slot >= inFlight:
-		return fmt.Errorf("a frame for no call")
-	case h.kind == kindCancel && h.length == 0:
-		s.cancel(h.id)
-		return nil
-	case h.kind != kindRequest || h.length > s.calls[h.call].maxRequest:
-		return fmt.Errorf("a frame of kind %d and %d bytes", h.kind, h.length)
+	case k == kindRequest:
+		return m.maxRequest, true
+	case k == kindCancel:
+		return 0, true
+	case m.stream == nil:
+		return 0, false
+	case k == kindChunk:
+		return m.stream.maxUp, true
+	case k == kindCredit:
+		return creditSize, true
 	}
-	body, err := s.in.body(h.length)
-	if err != nil {
-		return err
+	return endSize, k == kindEnd
+}
+
+// find returns what runs under the id of h, if it is of the same call.
+func (s *session) find(h header) *run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.runs[h.id.slot]; r != nil && r.head.id == h.id && r.head.call == h.call {
+		return r
 	}
-	ctx, ok := s.start(ctx, h.id)
-	if !ok {
-		return fmt.Errorf("an id used twice")
-	}
-	s.handlers.Go(func() { s.run(ctx, h, body) })
 	return nil
 }
 
-func (s *session) start(ctx context.Context, i id) (context.Context, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.running[i] != nil || len(s.running) == inFlight {
-		return nil, false
+// start has a handler answer, in a goroutine that has nothing to do or a new
+// one.
+func (s *session) start(ctx context.Context, h header, call *offered, body []byte) error {
+	r := newRun(ctx, s, h, call, body)
+	if begun, err := s.begin(r); !begun {
+		return err
 	}
-	ctx, s.running[i] = context.WithCancel(ctx)
-	return ctx, true
-}
-
-// cancel may come after the answer has left.
-func (s *session) cancel(i id) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if cancel := s.running[i]; cancel != nil {
-		cancel()
-	}
-}
-
-// stop forgets i before its answer is sent: the slot may be used again at once.
-func (s *session) stop(i id) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.running[i]()
-	delete(s.running, i)
-}
-
-// run answers a request, exactly once.
-func (s *session) run(ctx context.Context, h header, body []byte) {
-	frame := bytes.NewBuffer(make([]byte, headerSize, headerSize+256))
-	call := s.calls[h.call]
-	h.kind = kindAnswer
-	err := errInternal // stands if the handler does not return
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.ErrorContext(ctx, "ocall: a handler panicked", "call", call.name, "panic", p, "stack", string(debug.Stack()))
-		}
-		s.finish(h, frame, err)
-	}()
-	err = s.answer(ctx, call, body, frame)
-}
-
-// errInternal is all the trusted half learns of a panic.
-var errInternal = errors.New("internal error")
-
-func (s *session) finish(h header, frame *bytes.Buffer, err error) {
-	if err != nil {
-		h.kind = kindFailure
-		frame.Truncate(headerSize)
-		frame.WriteString(truncate(err.Error()))
-	}
-	h.length = uint32(frame.Len() - headerSize)
-	h.append(frame.Bytes()[:0])
-	s.stop(h.id)
-	s.out.write(frame.Bytes()) // an error ends the reader too
-}
-
-// answer runs the handler when its turn comes.
-func (s *session) answer(ctx context.Context, call *handler, body []byte, frame *bytes.Buffer) error {
 	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if err := call.answer(ctx, body, frame); err != nil {
-		return err
-	}
-	if n := frame.Len() - headerSize; uint64(n) > uint64(call.maxResponse) {
-		return fmt.Errorf("a response of %d bytes, %d allowed", n, call.maxResponse)
+	case s.work <- r:
+	default:
+		s.workers.Go(func() { s.handle(r) })
 	}
 	return nil
 }
 
-func truncate(message string) string { return message[:min(len(message), maxMessage)] }
+func (s *session) begin(r *run) (begun bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slot := r.head.id.slot
+	switch {
+	case s.runs[slot] != nil:
+		return false, fmt.Errorf("an id used twice")
+	case s.stopping:
+		return false, nil
+	}
+	s.runs[slot] = r
+	s.running++
+	return true, nil
+}
+
+// handle answers r, and then whatever else comes.
+func (s *session) handle(r *run) {
+	for ok := true; ok; r, ok = <-s.work {
+		r.answer()
+	}
+}
+
+// settle forgets r before its answer is sent: the slot may be used again at
+// once.
+func (s *session) settle(r *run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runs[r.head.id.slot] = nil
+	if s.running--; s.running == 0 && s.stopping {
+		s.hangUp()
+	}
+}
+
+func (s *session) cancelAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.runs {
+		if r != nil {
+			r.cancel()
+		}
+	}
+}

@@ -3,129 +3,127 @@ package ocall
 // slot is a place for a call in flight, in trusted memory. What the host says
 // about a call is compared with its slot and changes nothing else.
 type slot struct {
-	index      uint32
-	result     chan result // holds one
-	generation uint32      // how often the slot was used before
-	state      state
-	call       *method
+	id      id // generation: how often the slot was used before
+	call    *method
+	calling *calling // nil: nobody waits any more, and the answer will be dropped
+	flow    *flow    // of a stream
 }
 
-type state uint8
+// idle reports whether the slot may be used: its last use was answered.
+func (s *slot) idle() bool { return s.call == nil }
 
-const (
-	idle    state = iota
-	waiting       // a caller waits for the answer
-	given         // up by its caller: the answer will be dropped
-)
+func (s *slot) header(k kind) header { return header{kind: k, call: s.call.index, id: s.id} }
 
-// result is an answer as it came: a response, or a host's message.
+// match finds the slot that h is about. Nothing has been set aside for the body
+// yet.
+func (l *line) match(h header) (*slot, error) {
+	if h.id.slot >= inFlight || l.slots[h.id.slot].idle() || l.slots[h.id.slot].id != h.id {
+		return nil, violation("a frame of kind %d for no call", h.kind)
+	}
+	s := &l.slots[h.id.slot]
+	if s.call.index != h.call {
+		return nil, violation("%s: answered as another call", s.call.name)
+	}
+	least, most, ok := s.call.bounds(h.kind)
+	if !ok {
+		return nil, violation("%s: a frame of kind %d", s.call.name, h.kind)
+	}
+	if h.length < least || h.length > most {
+		return nil, violation("%s: a frame of kind %d and %d bytes, %d allowed", s.call.name, h.kind, h.length, most)
+	}
+	return s, nil
+}
+
+// bounds are the lengths of what the host may send during a call.
+func (m *method) bounds(k kind) (least, most uint32, ok bool) {
+	stream := m.stream != nil
+	switch {
+	case k == kindFailure:
+		return 1, 1 + maxMessage, true
+	case k == kindAnswer && !stream:
+		return 0, m.maxResponse, true
+	case k == kindAnswer:
+		return endSize, endSize, true
+	case k == kindChunk && stream:
+		return 0, m.stream.maxDown, true
+	case k == kindCredit && stream:
+		return creditSize, creditSize, true
+	}
+	return 0, 0, false
+}
+
+// calling is what a call needs besides its slot: one frame, room for the header
+// in front, and a place for the answer. One result comes to each, whatever
+// happens.
+type calling struct {
+	frame    []byte
+	done     chan result // holds one
+	body     []byte      // for answers that nobody keeps
+	method   *method
+	slot     *slot
+	flow     *flow // of a stream
+	deadline deadline
+}
+
+// result is an answer as it came, a response or a host's error, or what is
+// concluded without one.
 type result struct {
 	body   []byte
 	failed bool
+	err    error
 }
 
-// occupy makes s wait for an answer to m, and names it.
-func (c *Conn) occupy(s *slot, m *method) id {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s.state, s.call = waiting, m
-	return id{s.index, s.generation}
+func newCalling() *calling {
+	return &calling{frame: make([]byte, headerSize, 256), done: make(chan result, 1)}
 }
 
-// giveUp leaves s to the late answer, because of err; unless the answer came
-// meanwhile.
-func (c *Conn) giveUp(s *slot, h header, err error) (result, error) {
-	c.mu.Lock()
-	late := s.state == waiting
-	if late {
-		s.state = given
-	}
-	c.mu.Unlock()
-	if !late {
-		r := <-s.result
-		c.free <- s
-		return r, nil
-	}
-	h.kind, h.length = kindCancel, 0
-	if err := c.out.write(h.append(nil)); err != nil {
-		c.fail(err)
-	}
-	return result{}, err
+// turns are places for so many calls, taken in the order in which they were
+// asked for.
+type turns struct {
+	most    int // if zero, there is no limit
+	running int
+	waiting fifo
 }
 
-// read takes answers until the connection ends or the host breaks the protocol.
-func (c *Conn) read() {
-	for {
-		if err := c.readAnswer(); err != nil {
-			c.fail(err)
-			return
+// enter reports whether k may go on; otherwise it waits.
+func (t *turns) enter(k *calling) bool {
+	if t.most > 0 && t.running >= t.most {
+		t.waiting = append(t.waiting, k)
+		return false
+	}
+	t.running++
+	return true
+}
+
+// leave returns who may go on instead, if anybody.
+func (t *turns) leave() *calling {
+	if len(t.waiting) > 0 {
+		return t.waiting.take()
+	}
+	t.running--
+	return nil
+}
+
+// fifo is a line of calls, first come first served.
+type fifo []*calling
+
+func (q *fifo) take() *calling {
+	first := (*q)[0]
+	n := copy(*q, (*q)[1:])
+	(*q)[n] = nil
+	*q = (*q)[:n]
+	return first
+}
+
+// remove reports whether k was waiting.
+func (q *fifo) remove(k *calling) bool {
+	for i, other := range *q {
+		if other == k {
+			n := i + copy((*q)[i:], (*q)[i+1:])
+			(*q)[n] = nil
+			*q = (*q)[:n]
+			return true
 		}
 	}
-}
-
-func (c *Conn) readAnswer() error {
-	h, err := c.in.header()
-	if err != nil {
-		return err
-	}
-	s, wanted, err := c.match(h)
-	if err != nil {
-		return err
-	}
-	if !wanted {
-		err = c.in.skip(h.length)
-		c.settle(s, result{})
-		return err
-	}
-	body, err := c.in.body(h.length)
-	if err == nil {
-		c.settle(s, result{body, h.kind == kindFailure})
-	}
-	return err
-}
-
-// match finds the slot that h answers, and whether its caller still waits.
-// Nothing has been set aside for the body yet.
-func (c *Conn) match(h header) (s *slot, wanted bool, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if h.kind != kindAnswer && h.kind != kindFailure {
-		return nil, false, violation("a frame of kind %d", h.kind)
-	}
-	if h.id.slot >= inFlight {
-		return nil, false, violation("an answer to no call")
-	}
-	s = &c.slots[h.id.slot]
-	if s.state == idle || s.generation != h.id.generation {
-		return nil, false, violation("an answer to no call")
-	}
-	if s.call.index != h.call {
-		return nil, false, violation("%s: answered as another call", s.call.name)
-	}
-	if most := s.most(h.kind); h.length > most {
-		return nil, false, violation("%s: an answer of %d bytes, %d allowed", s.call.name, h.length, most)
-	}
-	return s, s.state == waiting, nil
-}
-
-func (s *slot) most(k kind) uint32 {
-	if k == kindFailure {
-		return maxMessage
-	}
-	return s.call.maxResponse
-}
-
-// settle ends the use of s: from here on a second answer is an answer to no
-// call.
-func (c *Conn) settle(s *slot, r result) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	wanted := s.state == waiting
-	s.state, s.generation, s.call = idle, s.generation+1, nil
-	if wanted {
-		s.result <- r
-		return
-	}
-	c.late.Add(1)
-	c.free <- s
+	return false
 }

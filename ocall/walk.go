@@ -35,6 +35,12 @@ func (w walker) walk(t reflect.Type, path string) *shape {
 	if len(w.above) == maxDepth {
 		refuse(path, "types of more than 32 levels cannot cross")
 	}
+	s := w.shape(t, path)
+	s.t = t
+	return s.measured()
+}
+
+func (w walker) shape(t reflect.Type, path string) *shape {
 	inside := walker{above: append(slices.Clip(w.above), t)}
 	switch {
 	case t == reflect.TypeFor[time.Time]():
@@ -138,7 +144,7 @@ func (w walker) structure(t reflect.Type, path string) *shape {
 		if !crosses {
 			continue
 		}
-		field := field{key: appendText(nil, name), shape: w.walk(f.Type, path+"."+f.Name)}
+		field := field{key: appendText(nil, name), index: f.Index[0], shape: w.walk(f.Type, path+"."+f.Name)}
 		if !f.IsExported() || f.Anonymous {
 			refuse(path+"."+f.Name, "unexported and embedded fields cannot cross")
 		}

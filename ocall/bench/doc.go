@@ -1,0 +1,10 @@
+// Package bench compares calls of package ocall with those of gRPC and net/rpc,
+// over the same kind of socket, between the same two processes of one processor
+// each. Each has its own encoding of the same values.
+//
+//	go test -bench . -benchtime 2s
+//
+// The metric "ratio" is how many times as fast a call of package ocall is.
+package bench
+
+//go:generate protoc --go_out=. --go_opt=module=github.com/cleave-sdk/cleave/ocall/bench --go-grpc_out=. --go-grpc_opt=module=github.com/cleave-sdk/cleave/ocall/bench echopb/echo.proto

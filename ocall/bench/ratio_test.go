@@ -1,0 +1,123 @@
+package bench_test
+
+import (
+	"context"
+	"math"
+	"net/rpc"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/cleave-sdk/cleave/internal/ratio"
+	"github.com/cleave-sdk/cleave/ocall"
+	"github.com/cleave-sdk/cleave/ocall/bench/echopb"
+)
+
+// peers are connections to the three of the other process.
+type peers struct {
+	ours *ocall.Conn
+	grpc echopb.EchoClient
+	rpc  *rpc.Client
+}
+
+func connect(b *testing.B) peers {
+	b.Helper()
+	before := runtime.GOMAXPROCS(1)
+	b.Cleanup(func() { runtime.GOMAXPROCS(before) })
+	dir := startPeer(b)
+	b.Setenv(ocall.AddressVariable, "unix:"+filepath.Join(dir, "ocall"))
+	ours, err := ocall.Dial(context.Background(), service)
+	if err != nil {
+		b.Fatal(err)
+	}
+	g, err := grpc.NewClient("unix:"+filepath.Join(dir, "grpc"), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, err := rpc.Dial("unix", filepath.Join(dir, "rpc"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { ours.Close(); g.Close(); r.Close() })
+	return peers{ours, echopb.NewEchoClient(g), r}
+}
+
+func (p peers) ourSample() error {
+	_, err := echoSample.Call(context.Background(), p.ours, sample)
+	return err
+}
+
+func (p peers) grpcSample() error {
+	_, err := p.grpc.EchoSample(context.Background(), &echopb.Sample{
+		Id: sample.ID, Name: sample.Name, Size: sample.Size, Valid: sample.Valid, Data: sample.Data,
+	})
+	return err
+}
+
+// BenchmarkRatioGRPC has one caller and a struct of five fields.
+func BenchmarkRatioGRPC(b *testing.B) {
+	p := connect(b)
+	ratio.Report(b, repeat(200, p.grpcSample), repeat(200, p.ourSample))
+}
+
+// BenchmarkRatioNetRPC is the same over net/rpc, which encodes by gob.
+func BenchmarkRatioNetRPC(b *testing.B) {
+	p := connect(b)
+	ratio.Report(b, repeat(500, func() error { return p.rpc.Call("Echo.Sample", &sample, new(Sample)) }), repeat(500, p.ourSample))
+}
+
+// BenchmarkRatioGRPC64 has 64 callers on one connection.
+func BenchmarkRatioGRPC64(b *testing.B) {
+	p := connect(b)
+	ratio.Report(b, together(64, 10, p.grpcSample), together(64, 10, p.ourSample))
+}
+
+// BenchmarkRatioGRPC1M sends 1 MiB there and back.
+func BenchmarkRatioGRPC1M(b *testing.B) {
+	p := connect(b)
+	large := make([]byte, 1<<20)
+	ratio.Report(b, repeat(4, func() error {
+		_, err := p.grpc.EchoBytes(context.Background(), &echopb.Bytes{Data: large})
+		return err
+	}), repeat(4, func() error {
+		_, err := echoBytes.Call(context.Background(), p.ours, large)
+		return err
+	}))
+}
+
+func repeat(n int, f func() error) func() {
+	return func() {
+		for range n {
+			if err := f(); err != nil {
+				panic(err)
+			}
+		}
+	}
+}
+
+// together has so many callers make n calls each.
+func together(callers, n int, f func() error) func() {
+	return func() {
+		var all sync.WaitGroup
+		for range callers {
+			all.Go(repeat(n, f))
+		}
+		all.Wait()
+	}
+}
+
+// BenchmarkOurs reports what a call sets aside.
+func BenchmarkOurs(b *testing.B) {
+	p := connect(b)
+	for b.Loop() {
+		if err := p.ourSample(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+}

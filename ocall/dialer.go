@@ -1,0 +1,55 @@
+package ocall
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+)
+
+// Reconnect is what a Conn does when its connection is lost, because the host
+// was restarted for instance.
+type Reconnect uint8
+
+const (
+	// Never has every later call fail with ErrClosed: the caller dials again.
+	Never Reconnect = iota
+
+	// Fail has the calls and streams under way fail with ErrClosed, and dials
+	// again for the next.
+	Fail
+
+	// Retry is Fail, but calls under way whose Func is Idempotent are made again.
+	Retry
+)
+
+// A Dialer makes connections. The zero Dialer is that of Dial.
+//
+// What a host answers after a restart is as little to be believed as before: it
+// may be restarted to forget, or with older blobs.
+type Dialer struct {
+	// Reconnect says what happens when the connection is lost. While it is dialled
+	// again, calls wait, no longer than their timeouts. After a violation, a
+	// mismatch or Close nothing is dialled.
+	Reconnect Reconnect
+
+	// Connect opens the connection. If nil, it goes to where AddressVariable says.
+	Connect func(ctx context.Context) (net.Conn, error)
+}
+
+// Dial connects to the host half, for the calls of s. Connecting and the
+// handshake end with ctx, and after 10 seconds each in any case.
+func (d Dialer) Dial(ctx context.Context, s Service) (*Conn, error) {
+	c := newConn(s, d)
+	if err := c.dial(ctx); err != nil {
+		return nil, fmt.Errorf("ocall: %w", err)
+	}
+	return c, nil
+}
+
+func (d Dialer) connect(ctx context.Context) (net.Conn, error) {
+	if d.Connect != nil {
+		return d.Connect(ctx)
+	}
+	return dial(ctx, os.Getenv(AddressVariable))
+}

@@ -1,0 +1,305 @@
+package ocall
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+)
+
+// flow is one stream as either half has it. Each half may send as much as fits
+// the window of the other, and more when that has received some, so that neither
+// can fill the other's memory.
+type flow struct {
+	window uint64
+	most   int64 // bytes that may come in all; 0: no bound
+	asker  bool  // the trusted half's: when the host ends it, it is over
+	out    *writer
+	flush  func() // sends what out holds
+
+	mu       sync.Mutex
+	head     header // of its frames
+	arrival  arrival
+	dispatch dispatch
+	err      error // why it is over, for both directions
+	deadline deadline
+}
+
+// arrival is what comes.
+type arrival struct {
+	bodies  [][]byte // not received yet
+	spare   [][]byte // buffers to use again, of no more bytes than the window
+	spares  uint64   // bytes in spare
+	allowed uint64   // what the window still holds
+	owed    uint64   // what was received, and the peer not told of yet
+	chunks  uint64
+	total   int64
+	end     error // io.EOF once the peer has said that no more comes
+	waits   bool
+	wake    chan struct{} // holds one: look again
+}
+
+// dispatch is what goes.
+type dispatch struct {
+	allowed uint64 // what the peer's window still holds
+	chunks  uint64
+	closed  bool
+	waits   bool
+	wake    chan struct{} // holds one: look again
+}
+
+var (
+	errSendClosed = errors.New("sent to after CloseSend")
+	errStreamOver = errors.New("the stream has ended")
+)
+
+func newFlow(out *writer, flush func(), m *method) *flow {
+	f := &flow{window: m.stream.window, out: out, flush: flush}
+	f.arrival.wake, f.dispatch.wake = make(chan struct{}, 1), make(chan struct{}, 1)
+	f.arrival.allowed, f.dispatch.allowed = f.window, f.window
+	return f
+}
+
+// open names f.
+func (f *flow) open(h header) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.head = h
+}
+
+func cost(body []byte) uint64 { return uint64(len(body)) + chunkCost }
+
+func (f *flow) header(k kind) header {
+	h := f.head
+	h.kind = k
+	return h
+}
+
+// room is a buffer for a chunk, one that was received and returned if there is
+// any.
+func (f *flow) room(n uint32) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	last := len(f.arrival.spare) - 1
+	if last < 0 || uint64(cap(f.arrival.spare[last])) < uint64(n) {
+		return make([]byte, n)
+	}
+	b := f.arrival.spare[last]
+	f.arrival.spare = f.arrival.spare[:last]
+	f.arrival.spares -= uint64(cap(b))
+	return b[:n]
+}
+
+// reuse takes a buffer back that nobody refers to.
+func (f *flow) reuse(b []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if a := &f.arrival; a.spares+uint64(cap(b)) <= f.window {
+		a.spare, a.spares = append(a.spare, b), a.spares+uint64(cap(b))
+	}
+}
+
+// arrived takes a chunk over. An error is a violation by the peer.
+func (f *flow) arrived(body []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a := &f.arrival
+	if a.end != nil || cost(body) > a.allowed {
+		return violation("a chunk of %d bytes that the window does not hold", len(body))
+	}
+	a.allowed -= cost(body)
+	a.chunks++
+	a.total += int64(len(body))
+	if f.err != nil {
+		return nil // dropped: nobody receives any more
+	}
+	a.bodies = append(a.bodies, body)
+	wake(a.wake)
+	return nil
+}
+
+// ended hears that the peer has sent all its n chunks.
+func (f *flow) ended(n uint64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.arrival.end != nil || n != f.arrival.chunks {
+		return violation("a stream of %d chunks ended as one of %d", f.arrival.chunks, n)
+	}
+	f.arrival.end = io.EOF
+	wake(f.arrival.wake)
+	wake(f.dispatch.wake)
+	return nil
+}
+
+// granted hears that so much more fits the peer's window.
+func (f *flow) granted(n uint64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n > f.window-f.dispatch.allowed {
+		return violation("credit for more than the window")
+	}
+	f.dispatch.allowed += n
+	wake(f.dispatch.wake)
+	return nil
+}
+
+// over reports whether the host has ended the stream: nobody hears of anything
+// sent after that.
+func (f *flow) over() bool { return f.asker && f.arrival.end != nil }
+
+// fail ends f, for the first reason given.
+func (f *flow) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil && !f.over() {
+		f.err = err
+		f.arrival.bodies = nil
+	}
+	wake(f.arrival.wake)
+	wake(f.dispatch.wake)
+}
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// receive waits for a chunk, which is the caller's.
+func (f *flow) receive(ctx context.Context) ([]byte, error) {
+	for {
+		body, settled, err := f.next()
+		if settled {
+			return body, err
+		}
+		select {
+		case <-f.arrival.wake:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (f *flow) next() (body []byte, settled bool, err error) {
+	f.mu.Lock()
+	a := &f.arrival
+	a.waits = false
+	switch {
+	case f.err != nil:
+		err = f.err
+	case f.most > 0 && a.total > f.most:
+		err = violation("its stream is longer than %d bytes", f.most)
+	case len(a.bodies) > 0:
+		body = a.bodies[0]
+		a.bodies = shift(a.bodies)
+		a.owed += cost(body)
+	case a.end != nil:
+		err = a.end
+	default:
+		a.waits, f.deadline.at = true, 0
+		f.mu.Unlock()
+		return nil, false, nil
+	}
+	granted := f.grant()
+	f.mu.Unlock()
+	if granted {
+		f.flush()
+	}
+	return body, true, err
+}
+
+// shift drops the first element, in place.
+func shift(q [][]byte) [][]byte {
+	n := copy(q, q[1:])
+	q[n] = nil
+	return q[:n]
+}
+
+// grant tells the peer of room in the window, half of it at a time.
+func (f *flow) grant() bool {
+	a := &f.arrival
+	if a.owed < f.window/2 || a.end != nil || f.err != nil {
+		return false
+	}
+	f.out.push(f.header(kindCredit).number(a.owed, creditSize))
+	a.allowed += a.owed
+	a.owed = 0
+	return true
+}
+
+// transmit sends a frame with a chunk in it as soon as the peer has room.
+func (f *flow) transmit(ctx context.Context, frame []byte) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		settled, err := f.offer(frame)
+		if settled {
+			return err
+		}
+		select {
+		case <-f.dispatch.wake:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (f *flow) offer(frame []byte) (settled bool, err error) {
+	f.mu.Lock()
+	d := &f.dispatch
+	d.waits = false
+	switch need := cost(frame[headerSize:]); {
+	case f.err != nil:
+		err = f.err
+	case d.closed:
+		err = errSendClosed
+	case f.over():
+		err = errStreamOver
+	case need > d.allowed:
+		d.waits, f.deadline.at = true, 0
+		f.mu.Unlock()
+		return false, nil
+	default:
+		d.allowed -= need
+		d.chunks++
+		f.out.push(f.header(kindChunk).frame(frame))
+	}
+	f.mu.Unlock()
+	if err == nil {
+		f.flush()
+	}
+	return true, err
+}
+
+// tick reports whether somebody has waited for the peer for too long.
+func (f *flow) tick(s *sweep) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil || !f.arrival.waits && !f.dispatch.waits {
+		return false
+	}
+	return s.passed(&f.deadline)
+}
+
+// finish says that no more goes.
+func (f *flow) finish() error {
+	f.mu.Lock()
+	d := &f.dispatch
+	if d.closed || f.err != nil || f.over() {
+		defer f.mu.Unlock()
+		return f.err
+	}
+	d.closed = true
+	f.out.push(f.header(kindEnd).number(d.chunks, endSize))
+	f.mu.Unlock()
+	f.flush()
+	return nil
+}
+
+// chunks is how many were sent.
+func (f *flow) chunks() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.dispatch.chunks
+}

@@ -1,0 +1,27 @@
+package ocall
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+)
+
+// link is a connection as both halves have it.
+type link struct {
+	nc  net.Conn
+	out *writer
+}
+
+func newLink(nc net.Conn) link { return link{nc, newWriter(nc)} }
+
+// gone is what the end of a connection comes to, given the error that ended it.
+func gone(err error) error {
+	switch {
+	case errors.Is(err, ErrClosed):
+		return err
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+		return fmt.Errorf("%w by the other half", ErrClosed)
+	}
+	return fmt.Errorf("%w: %w", ErrClosed, err)
+}

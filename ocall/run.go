@@ -1,0 +1,121 @@
+package ocall
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+)
+
+// run is one call or stream that the host half answers, exactly once.
+type run struct {
+	session  *session
+	call     *offered
+	ctx      callContext
+	head     header
+	body     []byte
+	frame    []byte // of the answer
+	flow     *flow  // of a stream
+	handling Handling
+}
+
+func newRun(ctx context.Context, s *session, h header, call *offered, body []byte) *run {
+	r := &run{
+		session: s, call: call, ctx: callContext{Context: ctx}, head: h, body: body,
+		handling: Handling{Call: call.name, Stream: call.stream != nil, Request: len(body)},
+	}
+	if call.stream != nil {
+		r.flow = newFlow(s.out, s.flush, call.method)
+		r.flow.open(h)
+	}
+	return r
+}
+
+// hear does what a frame says to a call under way.
+func (r *run) hear(h header, body []byte) error {
+	switch h.kind {
+	case kindCancel:
+		r.cancel()
+	case kindChunk:
+		return r.flow.arrived(body)
+	case kindCredit:
+		return r.flow.granted(readNumber(body))
+	case kindEnd:
+		return r.flow.ended(readNumber(body))
+	}
+	return nil
+}
+
+func (r *run) cancel() {
+	r.ctx.cancel()
+	if r.flow != nil {
+		r.flow.fail(context.Canceled)
+	}
+}
+
+// errInternal is all the trusted half learns of a panic.
+var errInternal = errors.New("internal error")
+
+func (r *run) answer() {
+	err := errInternal // stands if the handler does not return
+	defer func() {
+		if p := recover(); p != nil {
+			r.session.log.ErrorContext(&r.ctx, "ocall: a handler panicked", "call", r.call.name, "panic", p, "stack", string(debug.Stack()))
+		}
+		r.finish(err)
+	}()
+	err = r.handle()
+}
+
+// handle runs the handler when its turn comes.
+func (r *run) handle() error {
+	for _, turns := range []chan struct{}{r.call.turns, r.session.turns} {
+		if turns == nil {
+			continue
+		}
+		if err := r.enter(turns); err != nil {
+			return err
+		}
+		defer func() { <-turns }()
+	}
+	r.frame = make([]byte, headerSize, 256)
+	if err := r.call.answer(&r.ctx, r); err != nil {
+		return err
+	}
+	if n := len(r.frame) - headerSize; uint64(n) > uint64(r.call.maxResponse) {
+		return fmt.Errorf("a response of %d bytes, %d allowed", n, r.call.maxResponse)
+	}
+	return nil
+}
+
+func (r *run) enter(turns chan struct{}) error {
+	select {
+	case turns <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case turns <- struct{}{}:
+		return nil
+	case <-r.ctx.Done():
+		return r.ctx.Err()
+	}
+}
+
+func (r *run) finish(err error) {
+	h := r.head
+	switch {
+	case err != nil:
+		h.kind = kindFailure
+		r.frame = r.call.appendFailure(make([]byte, headerSize), err)
+	case r.flow != nil:
+		h.kind = kindAnswer
+		r.frame = h.number(r.flow.chunks(), endSize)
+	default:
+		h.kind = kindAnswer
+	}
+	r.cancel()
+	r.session.settle(r)
+	r.session.out.push(h.frame(r.frame))
+	r.session.flush()
+}
