@@ -22,6 +22,21 @@
 // they are refused. Errors are of five kinds, one for each thing that can be
 // done about them: see [ErrMalformed].
 //
+// # Attested TLS
+//
+// An attested certificate has a quote in it whose report data name the
+// certificate's key; the handshake proves that the peer has the key. There are
+// several forms of it: see [Dialect]. [Verifier.Dialects] names those that are
+// accepted, of which the default is what TCG DICE and the Confidential Computing
+// Consortium agree on. [Verifier.TLSConfig] is for clients and for servers that
+// require attested clients; [Verifier.AddTo] adds attestation to a configuration
+// that verifies names too; [Verifier.Report] tells a handler who its peer is.
+//
+// Quotes are believed by what they say themselves, all 64 bytes of it, and never
+// by what stands beside them. All the evidence that a certificate has must be
+// good, in whatever dialect, so that nothing weaker can stand in for it. Resumed
+// sessions show none, and are not accepted.
+//
 // # Policies
 //
 // A policy names builds, by measurement, or products, by signer, product and

@@ -2,6 +2,7 @@ package attest_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/binary"
 	"encoding/pem"
 	"errors"
@@ -87,4 +88,111 @@ func judgedByAny(t *testing.T, quote []byte) (err error) {
 		}
 	}
 	return err
+}
+
+// TestGenuineCertificatesVerified verifies whole certificates of others at a
+// time when everything about them was valid: the key, the binding, the frame and
+// the quote. Each is accepted in its own dialect, and in no other.
+func TestGenuineCertificatesVerified(t *testing.T) {
+	const never = attest.Dialect(0)
+	azure := "openenclave/maa_"
+	tests := map[string]struct {
+		is   attest.Dialect
+		want error // where all dialects are accepted
+	}{
+		"ccc-interop/gramine-cert.pem":                {attest.DICE, nil}, // has both of Gramine's
+		"ccc-interop/rats-tls-cert.pem":               {attest.DICE, nil},
+		azure + "cplarryoattestationaad_1f1f33f9.der": {attest.OpenEnclaveReport, nil},
+		azure + "cplarryoattestationaad_9ca2b756.der": {attest.OpenEnclaveReport, nil},
+		azure + "cplarryoattestationiso_a640f577.der": {attest.OpenEnclaveReport, nil},
+		azure + "sharedwus_6ead1196.der":              {attest.OpenEnclaveReport, nil},
+		azure + "sharedwus_c6dae003.der":              {attest.OpenEnclaveReport, nil},
+		"openenclave/sgx_cert_ec_bad.der":             {never, attest.ErrForged},
+		"openenclave/sgx_cert_rsa_bad.der":            {never, attest.ErrForged},
+		"rats-tls/rats-tls-cert-sample.pem":           {attest.RATSTLS, nil},
+		"sgx-ra-tls/ecdsa-ratls.der":                  {never, attest.ErrForged},
+		"cmw/x509-cert+cbor-cmw.der":                  {never, attest.ErrUnsupported},
+		"cmw/x509-cert+json-cmw.der":                  {never, attest.ErrUnsupported},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			cert := genuine(t, name)
+			by, err := verifiedByAny(t, cert)
+			if !errors.Is(err, test.want) {
+				t.Errorf("%v; want %v", err, test.want)
+			}
+			for _, accepted := range attest.AllDialects() {
+				_, err := by.judge(t, cert, accepted)
+				fits := accepted == test.is || name == "ccc-interop/gramine-cert.pem" && accepted == attest.Gramine
+				if fits != (err == nil) {
+					t.Errorf("accepted %v: %v", accepted, err)
+				}
+			}
+			if _, err := by.judge(t, cert); (test.is == attest.DICE) != (err == nil) {
+				t.Error("what is accepted by default is not DICE")
+			}
+		})
+	}
+}
+
+func genuine(t *testing.T, name string) *x509.Certificate {
+	t.Helper()
+	b := vectors.Read(t, "certs", name)
+	if block, _ := pem.Decode(b); strings.HasSuffix(name, ".pem") {
+		b = block.Bytes
+	}
+	return must(x509.ParseCertificate(b))(t)
+}
+
+// judge authenticates a certificate by the vector's collateral, at the time for
+// which that was published.
+func (x *vector) judge(t *testing.T, cert *x509.Certificate, dialects ...attest.Dialect) (*attest.Report, error) {
+	t.Helper()
+	v := &attest.Verifier{Collateral: attest.Dir(filepath.Join(vectors.Dir(t), x.Collateral)), Time: at(time.Unix(x.Unix, 0)), Dialects: dialects}
+	return v.AuthenticateCertificate(t.Context(), cert)
+}
+
+// verifiedByAny returns the first collateral that finds the certificate
+// authentic in any dialect, or else the refusal that got furthest.
+func verifiedByAny(t *testing.T, cert *x509.Certificate) (by *vector, err error) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, x := range readVectors(t) {
+		if x.TEE != "sgx" || seen[x.Collateral] {
+			continue
+		}
+		seen[x.Collateral] = true
+		_, refusal := x.judge(t, cert, attest.AllDialects()...)
+		if refusal == nil {
+			return &x, nil
+		}
+		if err == nil || !strings.Contains(refusal.Error(), "MISMATCH") {
+			by, err = &x, refusal
+		}
+	}
+	return by, err
+}
+
+// TestGenuineCertificatesChanged has the mutants of a genuine certificate: not
+// one byte of it can be another. Where it does not matter to the quote, it does
+// to the signature over the certificate.
+func TestGenuineCertificatesChanged(t *testing.T) {
+	cert := genuine(t, "ccc-interop/gramine-cert.pem")
+	by, err := verifiedByAny(t, cert)
+	check(t, err)
+	at := map[string]int{}
+	for _, e := range cert.Extensions {
+		at[e.Id.String()] = bytes.Index(cert.Raw, e.Value)
+	}
+	places := map[string]int{"serial": 14, "key": bytes.Index(cert.Raw, cert.RawSubjectPublicKeyInfo) + 60, "signature": len(cert.Raw) - 1,
+		"DICE quote": at["2.23.133.5.4.9"] + 500, "DICE claims": at["2.23.133.5.4.9"] + 4790, "Gramine quote": at["0.6.9.42.840.113741.1337.6"] + 400}
+	for name, place := range places {
+		changed, err := x509.ParseCertificate(flipped(cert.Raw, place))
+		if err == nil {
+			_, err = by.judge(t, changed)
+		}
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
 }

@@ -19,6 +19,9 @@ type Report struct {
 	Data     [64]byte
 	TCB      TCB
 	Platform Platform
+	// Dialect is how the evidence spoke for the key of the certificate it was in.
+	// It is zero for a quote by itself.
+	Dialect Dialect
 	// Root is the SHA-256 of the public key that all of this rests on, a DER
 	// SubjectPublicKeyInfo: see [Report.IntelRoot].
 	Root [32]byte
@@ -67,9 +70,13 @@ func (r *Report) Stale() bool { return r.Expires.Before(r.Judged) }
 // carries checks that the evidence was made for exactly data.
 func (r *Report) carries(data [64]byte) error {
 	if subtle.ConstantTimeCompare(r.Data[:], data[:]) != 1 {
-		return fail(ErrForged, "the quote was made for something else: its report data differ")
+		return errOtherData()
 	}
 	return nil
+}
+
+func errOtherData() error {
+	return fail(ErrForged, "the quote was made for something else: its report data differ")
 }
 
 func newReport(v *dcap.Verdict, judged time.Time) *Report {

@@ -2,137 +2,148 @@ package attest
 
 import (
 	"context"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"time"
-
-	"github.com/cleave-sdk/cleave/internal/ratls"
 )
 
 const (
-	// verifyTimeout bounds one verification in a TLS handshake, for which
-	// crypto/tls has no context: it is mostly the wait for collateral.
-	verifyTimeout = 30 * time.Second
-	// A genuine attested certificate has about 6 KiB, with two quotes 10 KiB.
-	maxCertificateSize = 64 << 10
+	// defaultTimeout is generous: it is mostly the wait for collateral.
+	defaultTimeout = 30 * time.Second
+	// maxChain bounds what a peer shows: a certificate, and those of the
+	// authorities that may have signed it. crypto/tls reads up to 256 KiB.
+	maxChain = 4
 )
 
-// TLSConfig returns a client configuration that completes a handshake only
-// with enclaves the policy trusts: TLS 1.3, no resumption. The server's name
-// is not verified, nor any certificate authority asked; the evidence in the
-// certificate takes their place.
+// TLSConfig returns a configuration that completes a handshake only with
+// enclaves the policy trusts, for clients and for servers: TLS 1.3, no
+// resumption, and a server requires a certificate of its clients. The peer's
+// name is not verified, nor any certificate authority asked; the evidence in the
+// certificate takes their place. To have both, see [Verifier.AddTo].
 //
-// Each handshake verifies afresh, for at most 30 seconds. A connection that
-// has been verified stays open however long it lasts.
+// Each handshake takes at most [Verifier.Timeout] to verify, and little where the
+// verdict on the certificate is known: see [Verifier]. A connection that has been
+// verified stays open however long it lasts. A server's refusal
+// reaches a client of TLS 1.3 with its first read: its handshake is complete
+// before the server has looked at its certificate.
+//
+// A certificate proves that its key is an enclave's, and the handshake that the
+// peer has the key. That the evidence is of now is not proved: it is as old as
+// the certificate.
 func (v *Verifier) TLSConfig() *tls.Config {
-	return &tls.Config{
-		MinVersion:             tls.VersionTLS13,
-		SessionTicketsDisabled: true,
-		InsecureSkipVerify:     true, // VerifyConnection takes its place
-		VerifyConnection: func(cs tls.ConnectionState) error {
-			_, err := v.Report(cs)
-			return err
-		},
-	}
+	return v.guard(&tls.Config{InsecureSkipVerify: true}) // VerifyConnection takes its place
 }
 
-// Report verifies the certificate of the peer in cs, such as the TLS field of
-// an [http.Response], and returns what it says.
+// AddTo returns a copy of base that completes a handshake only with enclaves
+// the policy trusts, beside everything that base asks for. It serves clients
+// and servers.
 //
-// It proves whose certificate it is. That the peer holds the certificate's key
-// is proved by the handshake, and only once that has completed.
-func (v *Verifier) Report(cs tls.ConnectionState) (*Report, error) {
-	if len(cs.PeerCertificates) == 0 {
-		return nil, fail(ErrMalformed, "the peer has shown no certificate")
+// Nothing is taken away: where base verifies chains and names, as it does
+// unless InsecureSkipVerify is set, or ClientAuth does not verify, the peer
+// needs a certificate of an authority that has the evidence too, over the same
+// key. That is the way to have an attested and a named peer at once. Base's own
+// VerifyPeerCertificate and VerifyConnection are called, the latter for peers
+// that have been verified. NextProtos and certificates stay as they are.
+//
+// TLS 1.3 is required, sessions are not resumed, and servers require a
+// certificate. It is an error if base cannot be had with that: if it ends below
+// TLS 1.3, keeps sessions, or answers with other configurations
+// (GetConfigForClient), which are the ones to add to.
+func (v *Verifier) AddTo(base *tls.Config) (*tls.Config, error) {
+	if base == nil {
+		return nil, errors.New("attest: no TLS configuration to add to: use TLSConfig")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), verifyTimeout)
-	defer cancel()
-	return v.VerifyCertificate(ctx, cs.PeerCertificates[0])
+	if err := conflict(base); err != nil {
+		return nil, err
+	}
+	return v.guard(base.Clone()), nil
 }
 
-// VerifyCertificate verifies the evidence in an attested certificate in the
-// form of TCG DICE and the Confidential Computing Consortium: a quote whose
-// report data bind the certificate's public key. A certificate that has only
-// evidence in another form is [ErrUnsupported], and other certificates of a
-// chain are ignored.
-func (v *Verifier) VerifyCertificate(ctx context.Context, cert *x509.Certificate) (*Report, error) {
-	r, err := v.AuthenticateCertificate(ctx, cert)
-	if err != nil {
-		return nil, err
-	}
-	if err := v.Policy.Check(r); err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
-// AuthenticateCertificate is VerifyCertificate without the policy: the evidence
-// is genuine and speaks for the certificate's key, but anybody can have an
-// enclave and a certificate for it. It is for tools, as [Verifier.Authenticate].
-func (v *Verifier) AuthenticateCertificate(ctx context.Context, cert *x509.Certificate) (*Report, error) {
-	if err := v.checkFrame(cert); err != nil {
-		return nil, err
-	}
-	quote, data, err := CertificateQuote(cert)
-	if err != nil {
-		return nil, err
-	}
-	r, err := v.Authenticate(ctx, quote)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.carries(data); err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
-// CertificateQuote returns the quote in an attested certificate, and the report
-// data with which a quote speaks for the certificate's public key. The quote
-// has not been verified, nor its report data looked at.
-func CertificateQuote(cert *x509.Certificate) (quote []byte, data [64]byte, err error) {
-	evidence, err := ratls.Evidence(cert)
-	if errors.Is(err, ratls.ErrForeign) {
-		return nil, data, because(ErrUnsupported, err)
-	}
-	if err != nil {
-		return nil, data, because(ErrMalformed, err)
-	}
-	quote, claims, err := ratls.Decode(evidence)
-	if err != nil {
-		return nil, data, because(ErrMalformed, err)
-	}
-	if err := ratls.CheckClaims(claims, cert.RawSubjectPublicKeyInfo); err != nil {
-		return nil, data, because(ErrForged, err)
-	}
-	return quote, ratls.ReportData(claims), nil
-}
-
-// checkFrame checks what is not evidence. The enclave has signed its own
-// certificate, so that its dates are the enclave's and not a middleman's.
-func (v *Verifier) checkFrame(cert *x509.Certificate) error {
-	now := v.now()
+func conflict(c *tls.Config) error {
 	switch {
-	case len(cert.Raw) > maxCertificateSize:
-		return fail(ErrMalformed, "the certificate has %d bytes, more than %d", len(cert.Raw), maxCertificateSize)
-	case !affordable(cert.PublicKey):
-		return fail(ErrMalformed, "the certificate's RSA key has more than %d bits", maxRSABits)
-	case cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) != nil:
-		return fail(ErrForged, "the certificate is not signed with its own key")
-	case now.Before(cert.NotBefore) || now.After(cert.NotAfter):
-		return fail(ErrForged, "the certificate is valid from %s to %s only: the enclave has not renewed it, or the clock is wrong",
-			cert.NotBefore.Format(time.RFC3339), cert.NotAfter.Format(time.RFC3339))
+	case c.MaxVersion != 0 && c.MaxVersion < tls.VersionTLS13:
+		return errors.New("attest: attested TLS is TLS 1.3, and the configuration's MaxVersion is below: leave it out")
+	case c.ClientSessionCache != nil || c.WrapSession != nil || c.UnwrapSession != nil:
+		return errors.New("attest: attested TLS does not resume sessions: leave ClientSessionCache, WrapSession and UnwrapSession out")
+	case c.GetConfigForClient != nil:
+		return errors.New("attest: the configurations that GetConfigForClient returns are used in the place of this one: add to each of them, and leave it out here")
 	}
 	return nil
 }
 
-// maxRSABits bounds what a signature can cost: a key that fills a certificate
-// keeps a core busy for seconds.
-const maxRSABits = 8192
+// guard changes c.
+func (v *Verifier) guard(c *tls.Config) *tls.Config {
+	if v == nil {
+		panic("attest: a nil Verifier verifies nothing")
+	}
+	c.MinVersion = tls.VersionTLS13
+	c.SessionTicketsDisabled = true
+	c.ClientAuth = required(c.ClientAuth)
+	and := c.VerifyConnection
+	c.VerifyConnection = func(cs tls.ConnectionState) error {
+		if _, err := v.Report(cs); err != nil {
+			return err
+		}
+		if and != nil {
+			return and(cs)
+		}
+		return nil
+	}
+	return c
+}
 
-func affordable(key any) bool {
-	k, ok := key.(*rsa.PublicKey)
-	return !ok || k.N.BitLen() <= maxRSABits
+// required asks for a certificate, and for a verified chain where that was
+// asked for.
+func required(t tls.ClientAuthType) tls.ClientAuthType {
+	switch t {
+	case tls.VerifyClientCertIfGiven, tls.RequireAndVerifyClientCert:
+		return tls.RequireAndVerifyClientCert
+	}
+	return tls.RequireAnyClientCert
+}
+
+// Report verifies the certificate of the peer in cs, such as the TLS field of
+// an [http.Request] or [http.Response], and returns what it says. For a peer
+// that has just been verified it costs little, and it is how the Verifier learns
+// that a handshake has been complete: verdicts on such peers are not forgotten
+// for those on certificates that anybody may show.
+//
+// It proves whose certificate it is. That the peer holds the certificate's key
+// is proved by the handshake, and only once that has completed. A resumed
+// session is refused, since it has shown nothing.
+//
+// The certificate must be signed with its own key or, if cs has verified
+// chains, by an authority.
+func (v *Verifier) Report(cs tls.ConnectionState) (*Report, error) {
+	if err := checkShown(cs.PeerCertificates); err != nil {
+		return nil, err
+	}
+	if cs.DidResume {
+		return nil, fail(ErrUnsupported, "the connection resumes an earlier session and has shown no evidence: set SessionTicketsDisabled")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), v.timeout())
+	defer cancel()
+	return v.trust(ctx, exhibit{cs.PeerCertificates[0], len(cs.VerifiedChains) > 0, cs.HandshakeComplete})
+}
+
+func checkShown(chain []*x509.Certificate) error {
+	size := 0
+	for _, cert := range chain {
+		size += len(cert.Raw)
+	}
+	switch {
+	case len(chain) == 0:
+		return fail(ErrMalformed, "the peer has shown no certificate")
+	case len(chain) > maxChain || size > maxCertificateSize:
+		return fail(ErrMalformed, "the peer has shown %d certificates of %d bytes, more than %d or %d", len(chain), size, maxChain, maxCertificateSize)
+	}
+	return nil
+}
+
+func (v *Verifier) timeout() time.Duration {
+	if v.Timeout <= 0 {
+		return defaultTimeout
+	}
+	return v.Timeout
 }

@@ -8,18 +8,37 @@ import (
 	"time"
 
 	"github.com/cleave-sdk/cleave/internal/dcap"
+	"github.com/cleave-sdk/cleave/internal/sgx"
 )
 
 // A Verifier verifies evidence. The zero Verifier trusts nobody, because its
 // Policy does not. Its fields are not changed by use, and it is safe for
-// concurrent use: make one and keep it, for it remembers which certificates and
-// documents have good signatures, and verifies only the rest of each quote.
+// concurrent use: make one and keep it.
+//
+// It remembers which platforms' certificates and documents have good signatures,
+// and verifies only the rest of each quote. Of attested certificates that the
+// policy trusts it remembers the whole verdict, some hundred bytes each, and
+// gives it again as long as it would reach the same one: for the same bytes, by
+// the same root and the same collateral, which it asks its source for each time,
+// until the first of them expires. The policy is asked each time. A refusal is
+// never remembered, nor that a peer had a certificate's key.
 type Verifier struct {
 	// Policy says which enclaves are trusted.
 	Policy Policy
 	// Root replaces Intel's SGX root; it is never added to it. Only its public
 	// key counts. If nil, Intel's, which refuses every simulated platform.
 	Root *x509.Certificate
+	// Dialects are the forms of evidence in certificates that are accepted. If
+	// nil, DICE alone.
+	Dialects []Dialect
+	// MaxLife is for how long a certificate may be valid, in all, and so how long
+	// whoever gets hold of its key can use it. If 0, as long as genuine ones of
+	// its dialect are, which is years but for EGo's one; 48 hours suit Cleave's.
+	MaxLife time.Duration
+	// Timeout bounds one verification within a TLS handshake, for which
+	// crypto/tls has no context: mostly the wait for collateral. If 0, 30
+	// seconds.
+	Timeout time.Duration
 	// Collateral is where revocation lists and TCB judgements come from. If
 	// nil, a [Cache] of the verifier's own before Intel's service.
 	Collateral Source
@@ -39,6 +58,7 @@ type Verifier struct {
 	memory    dcap.Memory
 	documents documents
 	own       ownCache
+	verdicts  verdicts
 }
 
 // Verify returns what quote says if it is genuine, carries exactly data, and
@@ -66,72 +86,77 @@ func (v *Verifier) Verify(ctx context.Context, quote []byte, data [64]byte) (*Re
 // of their own, and anybody can replay an old one. It is for tools that show
 // quotes, and for those who bring a policy of another kind.
 func (v *Verifier) Authenticate(ctx context.Context, quote []byte) (*Report, error) {
-	verdict, now, err := v.authenticate(ctx, quote, SGX)
+	j, err := v.authenticate(ctx, quote, SGX)
 	if err != nil {
 		return nil, err
 	}
-	return newReport(verdict, now), nil
+	return j.report(), nil
 }
 
 // AuthenticateTD returns what the genuine quote of a TDX trust domain says. No
 // policy applies, and its report data have not been looked at. The quote of an
 // enclave is ErrUnsupported, as a trust domain's is everywhere else.
 func (v *Verifier) AuthenticateTD(ctx context.Context, quote []byte) (*TDReport, error) {
-	verdict, now, err := v.authenticate(ctx, quote, TDX)
+	j, err := v.authenticate(ctx, quote, TDX)
 	if err != nil {
 		return nil, err
 	}
-	return newTDReport(verdict, now), nil
+	return newTDReport(j.verdict, j.at), nil
 }
 
-// authenticate verifies the quote of one kind of TEE, and returns when it has.
-func (v *Verifier) authenticate(ctx context.Context, quote []byte, tee TEE) (*dcap.Verdict, time.Time, error) {
+// authenticate verifies the quote of one kind of TEE.
+func (v *Verifier) authenticate(ctx context.Context, quote []byte, tee TEE) (*judgement, error) {
 	quote = bytes.Clone(quote) // whoever else has it may change it while collateral is fetched
 	if v.AllowZeroPadding {
 		quote = unpadded(quote)
 	}
 	q, err := parseOf(tee, quote)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	pck, err := v.pck(ctx, q)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	if err := v.memory.ProveChain(pck, v.root()); err != nil {
-		return nil, time.Time{}, refused(err)
+		return nil, refused(err)
 	}
 	source, subject := v.source(), Subject{FMSPC: pck.Platform.FMSPC, CA: pck.Issuer(), TEE: tee}
 	collateral, err := collateralOf(ctx, source, subject)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
-	verdict, now, err := v.judge(q, pck, collateral)
+	j, err := v.judge(q, pck, collateral)
 	if errors.Is(err, ErrCollateral) {
 		if other, ok := renewed(ctx, source, subject, collateral); ok {
-			verdict, now, err = v.judge(q, pck, other)
+			j, err = v.judge(q, pck, other)
 		}
 	}
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
-	return verdict, now, nil
+	j.tee, j.subject, j.borrowed = tee, subject, q.NeedsPCK()
+	return j, nil
 }
 
-func (v *Verifier) judge(q *dcap.Quote, pck *dcap.PCKChain, c *Collateral) (*dcap.Verdict, time.Time, error) {
+func (v *Verifier) judge(q *dcap.Quote, pck *dcap.PCKChain, c *Collateral) (*judgement, error) {
+	from := *c
 	documents, err := v.documents.parse(c)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	now := v.now()
 	verdict, err := v.memory.Verify(q, pck, documents, v.root(), now, v.Policy.grace())
 	if err != nil {
-		return nil, time.Time{}, refused(err)
+		return nil, refused(err)
+	}
+	if q.TD == nil && q.Body.Attributes.Flags&sgx.FlagInit == 0 {
+		return nil, fail(ErrForged, "the quote is of an enclave that was never initialised, and so never ran")
 	}
 	if err := v.clock.saw(verdict, TEE(q.TEE), now); err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
-	return verdict, now, nil
+	return &judgement{verdict: verdict, at: now, collateral: from}, nil
 }
 
 func collateralOf(ctx context.Context, source Source, s Subject) (*Collateral, error) {

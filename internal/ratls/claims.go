@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/sha512"
-	"errors"
 )
 
 const (
@@ -13,11 +12,11 @@ const (
 	maxClaimsSize = 4 << 10
 )
 
-var (
-	errClaims  = errors.New("ratls: claims are not a CBOR map of at most 16 texts to byte strings, each text once, in 4 KiB")
-	errUnbound = errors.New(`ratls: claims have no "pubkey-hash"; the evidence says nothing of the key`)
-	errKeyHash = errors.New(`ratls: "pubkey-hash" is not an algorithm (SHA-256, SHA-384 or SHA-512) and a hash of its length`)
-	errKey     = errors.New("ratls: the evidence is for another key than the certificate's")
+const (
+	errClaims  = unbound("ratls: claims are not a CBOR map of at most 16 texts to byte strings, each text once, in 4 KiB")
+	errNoKey   = unbound(`ratls: claims have no "pubkey-hash"; the evidence says nothing of the key`)
+	errKeyHash = unbound(`ratls: "pubkey-hash" is not an algorithm (SHA-256, SHA-384 or SHA-512) and a hash of its length`)
+	errKey     = unbound("ratls: the evidence is for another key than the certificate's")
 )
 
 // claim is one entry of the map, value as received.
@@ -38,10 +37,8 @@ func Claims(spki []byte) []byte {
 
 // ReportData is what the report data of a quote must equal, all 64 bytes of
 // it, for the quote to speak for claims.
-func ReportData(claims []byte) (data [64]byte) {
-	sum := sha256.Sum256(claims)
-	copy(data[:], sum[:])
-	return data
+func ReportData(claims []byte) [64]byte {
+	return hashed(claims)
 }
 
 // CheckClaims returns nil only if claims, the received bytes, name the public
@@ -57,7 +54,7 @@ func CheckClaims(claims, spki []byte) error {
 			return checkKeyHash(c.value, spki)
 		}
 	}
-	return errUnbound
+	return errNoKey
 }
 
 func checkKeyHash(value, spki []byte) error {

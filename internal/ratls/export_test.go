@@ -1,13 +1,20 @@
 package ratls
 
 var (
-	ErrClaims    = errClaims
+	ErrClaims    = error(errClaims)
 	ErrDuplicate = errDuplicate
 	ErrEvidence  = errEvidence
-	ErrKey       = errKey
-	ErrKeyHash   = errKeyHash
+	ErrTooMuch   = errTooMuch
+	ErrReport    = errReport
+	ErrQuote     = errQuote
+	ErrNotRSA    = error(errNotRSA)
+	ErrOE        = errOEEvidence
+	ErrOEClaims  = error(errOEClaims)
+	ErrCopy      = error(errCopy)
+	ErrKey       = error(errKey)
+	ErrKeyHash   = error(errKeyHash)
 	ErrNone      = errNone
-	ErrUnbound   = errUnbound
+	ErrNoKey     = error(errNoKey)
 )
 
 // Reencode parses claims and writes them again.

@@ -8,10 +8,12 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"testing"
 
 	"github.com/cleave-sdk/cleave/internal/ratls"
@@ -23,45 +25,72 @@ import (
 const reportDataAt = 48 + 320
 
 func Example() {
-	spki := []byte("the DER of a public key, as in the certificate")
-
-	// The enclave.
-	claims := ratls.Claims(spki)
-	extension := ratls.Extension(fakeQuote(ratls.ReportData(claims)), claims)
-
-	// The verifier.
-	quote, claims, err := ratls.Decode(extension.Value)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
 	}
-	data := ratls.ReportData(claims)
-	fmt.Println(ratls.CheckClaims(claims, spki), bytes.Equal(quote[reportDataAt:][:64], data[:]))
-	fmt.Println(ratls.CheckClaims(claims, []byte("another")))
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		panic(err)
+	}
+
+	// The enclave, for clients of two kinds: one quote for each.
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	for _, d := range []ratls.Dialect{ratls.DICE, ratls.EGo} {
+		data, err := d.ReportData(spki)
+		if err != nil {
+			panic(err)
+		}
+		extension, err := d.Extension(spki, fakeQuote(data))
+		if err != nil {
+			panic(err)
+		}
+		template.ExtraExtensions = append(template.ExtraExtensions, extension)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+
+	// The verifier.
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
+	all, err := ratls.Read(cert)
+	if err != nil {
+		panic(err)
+	}
+	for _, e := range all {
+		for _, b := range e.Bindings {
+			fmt.Println(e.OID, b.Dialect, bytes.Equal(e.Quote[reportDataAt:][:64], b.Data[:]))
+		}
+	}
 	// Output:
-	// <nil> true
-	// ratls: the evidence is for another key than the certificate's
+	// 2.23.133.5.4.9 TCG DICE / CCC true
+	// 1.3.6.1.4.1.311.105.1 EGo true
+	// 1.3.6.1.4.1.311.105.1 Open Enclave report false
 }
 
 var errReportData = errors.New("the quote is not for these claims")
 
-// check is what a verifier does around the verification of the quote.
+// check is what a verifier does around the verification of the quotes.
 func check(cert *x509.Certificate) error {
-	value, err := ratls.Evidence(cert)
+	all, err := ratls.Read(cert)
 	if err != nil {
 		return err
 	}
-	quote, claims, err := ratls.Decode(value)
-	if err != nil {
-		return err
-	}
-	if err := ratls.CheckClaims(claims, cert.RawSubjectPublicKeyInfo); err != nil {
-		return err
-	}
-	data := ratls.ReportData(claims)
-	if !bytes.Equal(quote[reportDataAt:][:64], data[:]) {
-		return errReportData
+	for _, e := range all {
+		if !slices.ContainsFunc(e.Bindings, func(b ratls.Binding) bool { return bytes.Equal(e.Quote[reportDataAt:][:64], b.Data[:]) }) {
+			return errReportData
+		}
 	}
 	return nil
+}
+
+// withClaims is an extension whose claims may be any.
+func withClaims(quote, claims []byte) pkix.Extension {
+	return pkix.Extension{Id: ratls.OID(), Value: ratls.Encode(quote, claims)}
 }
 
 func fakeQuote(data [64]byte) []byte {
@@ -127,23 +156,23 @@ func TestBinding(t *testing.T) {
 	tail, flipped := data, data
 	tail[63] = 1
 	flipped[0] ^= 1
-	critical := ratls.Extension(fakeQuote(data), claims)
+	critical := withClaims(fakeQuote(data), claims)
 	critical.Critical = true
 
 	tests := map[string]struct {
 		cert *x509.Certificate
 		want error
 	}{
-		"honest":                      {newCertificate(t, key, ratls.Extension(fakeQuote(data), claims)), nil},
+		"honest":                      {newCertificate(t, key, withClaims(fakeQuote(data), claims)), nil},
 		"critical":                    {newCertificate(t, key, critical), nil},
-		"evidence of another key":     {newCertificate(t, other, ratls.Extension(fakeQuote(data), claims)), ratls.ErrKey},
-		"own claims, another's quote": {newCertificate(t, other, ratls.Extension(fakeQuote(data), ratls.Claims(otherSPKI))), errReportData},
-		"report data zero":            {newCertificate(t, key, ratls.Extension(fakeQuote([64]byte{}), claims)), errReportData},
-		"report data flipped":         {newCertificate(t, key, ratls.Extension(fakeQuote(flipped), claims)), errReportData},
-		"report data with a tail":     {newCertificate(t, key, ratls.Extension(fakeQuote(tail), claims)), errReportData},
-		"report data of the SPKI":     {newCertificate(t, key, ratls.Extension(fakeQuote(ratls.ReportData(spki)), claims)), errReportData},
-		"claims added after quoting":  {newCertificate(t, key, ratls.Extension(fakeQuote(data), extra(claims))), errReportData},
-		"claims added before":         {newCertificate(t, key, ratls.Extension(fakeQuote(ratls.ReportData(extra(claims))), extra(claims))), nil},
+		"evidence of another key":     {newCertificate(t, other, withClaims(fakeQuote(data), claims)), ratls.ErrKey},
+		"own claims, another's quote": {newCertificate(t, other, withClaims(fakeQuote(data), ratls.Claims(otherSPKI))), errReportData},
+		"report data zero":            {newCertificate(t, key, withClaims(fakeQuote([64]byte{}), claims)), errReportData},
+		"report data flipped":         {newCertificate(t, key, withClaims(fakeQuote(flipped), claims)), errReportData},
+		"report data with a tail":     {newCertificate(t, key, withClaims(fakeQuote(tail), claims)), errReportData},
+		"report data of the SPKI":     {newCertificate(t, key, withClaims(fakeQuote(ratls.ReportData(spki)), claims)), errReportData},
+		"claims added after quoting":  {newCertificate(t, key, withClaims(fakeQuote(data), extra(claims))), errReportData},
+		"claims added before":         {newCertificate(t, key, withClaims(fakeQuote(ratls.ReportData(extra(claims))), extra(claims))), nil},
 		"no evidence":                 {newCertificate(t, key), ratls.ErrNone},
 	}
 	for name, test := range tests {
@@ -171,10 +200,7 @@ func TestGenuineCertificates(t *testing.T) {
 			if err := check(cert); err != nil {
 				t.Fatal(err)
 			}
-			value, err := ratls.Evidence(cert)
-			if err != nil {
-				t.Fatal(err)
-			}
+			value := extension(t, cert, ratls.OID()).Value
 			quote, claims, err := ratls.Decode(value)
 			if err != nil {
 				t.Fatal(err)
@@ -188,6 +214,17 @@ func TestGenuineCertificates(t *testing.T) {
 			everyTruncation(t, value, claims)
 		})
 	}
+}
+
+func extension(t testing.TB, cert *x509.Certificate, id asn1.ObjectIdentifier) pkix.Extension {
+	t.Helper()
+	for _, e := range cert.Extensions {
+		if e.Id.Equal(id) {
+			return e
+		}
+	}
+	t.Fatalf("no extension %v", id)
+	return pkix.Extension{}
 }
 
 func everyTruncation(t *testing.T, value, claims []byte) {

@@ -1,7 +1,6 @@
 package ratls
 
 import (
-	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 )
@@ -9,24 +8,39 @@ import (
 // tagQuote is registered with IANA for an SGX or TDX quote signed with ECDSA.
 const tagQuote = 60000
 
-// Sizes of quotes in bytes. The smallest has a signature section without
-// certification data; those with the chain of a PCK certificate are under 5 KB.
-const (
-	MinQuoteSize = 1020
-	MaxQuoteSize = 16 << 10
-)
-
 var errEvidence = errors.New("ratls: evidence is not CBOR tag 60000 of a quote (1020 bytes to 16 KiB) and claims (at most 4 KiB)")
 
 // OID is 2.23.133.5.4.9, TCG DICE's conceptual message wrapper.
 func OID() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{2, 23, 133, 5, 4, 9} }
 
-// Extension is the certificate extension with the evidence. It is not
-// critical: TLS libraries refuse certificates with critical extensions they do
-// not know, and whoever relies on this one looks for it.
-func Extension(quote, claims []byte) pkix.Extension {
-	return pkix.Extension{Id: OID(), Value: Encode(quote, claims)}
+// dice is the form on which TCG DICE and the CCC agree:
+//
+//	60000([quote, claims])
+//	claims      = {"pubkey-hash": bytes of [algorithm, hash], …}
+//	report data = SHA-256(claims), 32 zero bytes
+type dice struct{}
+
+func (dice) name() (string, string) { return "TCG DICE / CCC", "dice" }
+
+func (dice) oids() []asn1.ObjectIdentifier { return []asn1.ObjectIdentifier{OID()} }
+
+func (dice) reportData(spki []byte) ([64]byte, error) { return ReportData(Claims(spki)), nil }
+
+func (dice) encode(spki, quote []byte) []byte { return Encode(quote, Claims(spki)) }
+
+func (dice) decode(value, spki []byte) (quote []byte, data [64]byte, err error) {
+	quote, claims, err := Decode(value)
+	if err != nil {
+		return nil, data, err
+	}
+	if err := CheckClaims(claims, spki); err != nil {
+		return nil, data, err
+	}
+	return quote, ReportData(claims), nil
 }
+
+// Gramine's are valid from 2001 to 2030.
+func (dice) frame() Frame { return Frame{MaxLife: 30 * year} }
 
 // Encode is the value of the extension.
 func Encode(quote, claims []byte) []byte {
@@ -44,7 +58,7 @@ func Decode(value []byte) (quote, claims []byte, err error) {
 		!s.bytes(&quote) ||
 		!s.bytes(&claims) ||
 		!s.empty() ||
-		len(quote) < MinQuoteSize || len(quote) > MaxQuoteSize || len(claims) > maxClaimsSize {
+		!fits(quote) || len(claims) > maxClaimsSize {
 		return nil, nil, errEvidence
 	}
 	return quote, claims, nil
