@@ -37,21 +37,14 @@ func attested() *tls.Config {
 }
 
 func checkEvidence(cert *x509.Certificate) error {
-	value, err := ratls.Evidence(cert)
+	all, err := ratls.Read(cert)
 	if err != nil {
 		return err
 	}
-	quote, claims, err := ratls.Decode(value)
-	if err != nil {
-		return err
+	if data := all[0].Bindings[0].Data; !bytes.Equal(all[0].Quote[reportDataAt:][:64], data[:]) {
+		return errors.New("the quote is not of the key")
 	}
-	if data := ratls.ReportData(claims); !bytes.Equal(quote[reportDataAt:][:64], data[:]) {
-		return errors.New("the quote is not of the claims")
-	}
-	if err := cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature); err != nil {
-		return err
-	}
-	return ratls.CheckClaims(claims, cert.RawSubjectPublicKeyInfo)
+	return cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature)
 }
 
 // serve answers every request at the address it returns, over real sockets.

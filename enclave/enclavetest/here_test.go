@@ -54,7 +54,7 @@ func TestSimulator(t *testing.T) {
 		t.Skip("trusted halves run on linux/amd64 only")
 	}
 	dir := t.TempDir()
-	config := stage(t, dir)
+	config := stage(t, dir, "go")
 	state := filepath.Join(dir, "machine")
 	machine, err := sim.Open(state)
 	if err != nil {
@@ -68,7 +68,7 @@ func TestSimulator(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	inst, err := host.Launch(t.Context(), host.Config{
 		File:     config,
-		Args:     []string{"-test.run=^TestHere$", "-test.v"},
+		Args:     suite(),
 		Simulate: true,
 		State:    state,
 		Stdout:   &stdout,
@@ -80,17 +80,26 @@ func TestSimulator(t *testing.T) {
 	if err := inst.Wait(); err != nil {
 		t.Fatalf("%v: %s%s", err, stdout.String(), stderr.String())
 	}
+	passed(t, stdout.String())
+}
+
+// suite has the trusted half be TestHere.
+func suite() []string { return []string{"-test.run=^TestHere$", "-test.v"} }
+
+// passed makes sure that no part of the suite was left out.
+func passed(t *testing.T, printed string) {
+	t.Helper()
 	for _, part := range []string{"", "/Identity", "/Quotes", "/LocalReports", "/SealingKeys", "/Sealing", "/TLS"} {
-		if !strings.Contains(stdout.String(), "--- PASS: TestHere"+part+" ") {
-			t.Errorf("TestHere%s has not passed: %s", part, stdout.String())
+		if !strings.Contains(printed, "--- PASS: TestHere"+part+" ") {
+			t.Errorf("TestHere%s has not passed: %s", part, printed)
 		}
 	}
 }
 
-// stage makes a trusted half of this test.
-func stage(t *testing.T, dir string) (config string) {
+// stage makes a trusted half of this test, by the go command or that of EGo.
+func stage(t *testing.T, dir, goCommand string) (config string) {
 	t.Helper()
-	build := exec.Command("go", "test", "-c", "-o", filepath.Join(dir, "conformance"), ".")
+	build := exec.Command(goCommand, "test", "-c", "-o", filepath.Join(dir, "conformance"), ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
