@@ -16,6 +16,10 @@
 // the executable signed. With Simulate it runs as an ordinary process on a
 // software CPU that answers the very calls EGo's runtime answers, so that the
 // same binary attests itself, seals and makes ocalls on any Linux machine.
+// It is there in the surroundings that EGo would give it: its environment, a
+// file system with nothing but the files and mounts of enclave.json, no
+// descriptors and no other processes. ENCLAVE_JSON.md, beside this file, has a
+// table of EGo's whole configuration, and of what is not reproduced.
 //
 // Nothing here is trusted by the trusted half, and nothing of the simulator by
 // a verifier that was not given its root: see [Simulator].

@@ -14,8 +14,9 @@ import (
 
 // Config says what to launch and how. Launch does not change it.
 type Config struct {
-	// File is the enclave.json of the trusted half. Its executable must have
-	// been built, and for SGX been signed by `ego sign`.
+	// File is the enclave.json of the trusted half, or its executable, which
+	// then has the enclave.json beside it or, without one, EGo's defaults. The
+	// executable must have been built, and for SGX been signed by `ego sign`.
 	//
 	// With Simulate, the key it names is made if there is none, with
 	// public.pem beside it, as `ego sign` does. Keep it, and to yourself:
@@ -31,20 +32,34 @@ type Config struct {
 	Calls   *ocall.Mux
 
 	// Simulate runs the trusted half without SGX and without its protection.
-	// A line on Stderr says so, and what of enclave.json the simulator does
-	// not reproduce: files and mounts are measured, but the trusted half sees
-	// the host's own file system.
+	// A line on Stderr says so. ENCLAVE_JSON.md, beside this package's source,
+	// says what of EGo's configuration is reproduced.
 	Simulate bool
+	// Strict has Launch fail where the system does not let the simulator give
+	// the trusted half a file system of its own. Otherwise it runs with the
+	// host's, and another line on Stderr says so, why, and what to do about it.
+	Strict bool
 	// State is the directory of the simulated machine, made if it does not
 	// exist. Data sealed on one machine opens on no other. If empty,
 	// cleave/simulator in the user's state directory ($XDG_STATE_HOME, or
 	// ~/.local/state).
 	State string
+	// Announce, if not nil, hears of the simulated machine before the trusted
+	// half runs: what it prints comes before whatever the trusted half does. If
+	// it returns an error, so does Launch, and nothing runs.
+	Announce func(*Simulator) error
 
-	// EGo is the ego command. If empty, it is looked for in PATH. Simulate
-	// does not need it.
+	// EGo is the ego command. If empty, the one of [FindEGo]. Simulate does not
+	// need it.
 	EGo string
 
+	// Quotes is how quotes are made on SGX. If nil, as [FindQuoteHelper] finds.
+	// On the simulator they are always made out of process, by a service of
+	// the same protocol.
+	Quotes *QuoteHelper
+
+	// Stdin is what the trusted half reads. If nil, nothing.
+	Stdin io.Reader
 	// Stdout and Stderr are the trusted half's. If nil, this process's own.
 	Stdout, Stderr io.Writer
 
@@ -59,8 +74,8 @@ type process interface {
 }
 
 // Launch starts the trusted half and serves it until it ends. It is killed
-// when ctx ends; [Instance.Stop] is the gentle way. Whether the trusted half
-// is ready, it says itself: by an ocall, or by serving.
+// when ctx ends; [Instance.Stop] is the gentle way. [Instance.Ready] waits until
+// it is connected; what it is ready for beyond that, it says itself by an ocall.
 //
 // The trusted half is in a process group of its own, so that a Ctrl-C reaches
 // the host alone. If the host is killed, a simulated trusted half dies with it;
@@ -77,7 +92,7 @@ func launch(ctx context.Context, c Config) (*Instance, error) {
 	if (c.Service == nil) != (c.Calls == nil) {
 		return nil, errors.New("a Config has both a Service and Calls that answer it, or neither")
 	}
-	m, err := manifest.Load(c.File)
+	m, err := manifest.Open(c.File)
 	if err != nil {
 		return nil, err
 	}

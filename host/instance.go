@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/cleave-sdk/cleave/internal/manifest"
@@ -18,6 +19,9 @@ type Instance struct {
 	cancel  context.CancelFunc
 	servers sync.WaitGroup
 	closers []func() error
+
+	ready chan struct{} // closed when the trusted half has agreed on the Service; nil without one
+	agree func()        // closes ready, once
 
 	mu     sync.Mutex
 	failed error         // why a server ended before its time
@@ -46,9 +50,56 @@ func (i *Instance) start(c Config, m *manifest.Manifest) error {
 // Simulator describes the machine that simulates, or is nil on SGX.
 func (i *Instance) Simulator() *Simulator { return i.simulator }
 
+// Ready waits until the trusted half runs and is connected: it has called
+// [ocall.Dial], and both halves agree on the Service. What more there is to be
+// ready for, that it listens somewhere, say, only an ocall of its own can tell.
+//
+// The error is that of ctx or, if the trusted half ended before, that of Wait
+// in the chain of an error that says so. It is an error to ask this of a
+// trusted half that makes no ocalls: it has no way to say it.
+func (i *Instance) Ready(ctx context.Context) error {
+	if i.ready == nil {
+		return errNoCalls
+	}
+	select {
+	case <-i.ready:
+	case <-i.done:
+	case <-ctx.Done():
+	}
+	switch {
+	case closed(i.ready): // whatever has happened since
+		return nil
+	case closed(i.done):
+		return i.early()
+	}
+	return fmt.Errorf("host: the trusted half is not ready: %w", context.Cause(ctx))
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// early is the error of a trusted half that ended before it was ready.
+func (i *Instance) early() error {
+	if i.err == nil {
+		return errEnded
+	}
+	return fmt.Errorf("%w: %w", errEnded, i.err)
+}
+
+var (
+	errNoCalls = errors.New("host: a Config without Calls gives the trusted half no way to say that it is ready")
+	errEnded   = errors.New("host: the trusted half ended before it was ready")
+)
+
 // Wait waits until the trusted half has ended and everything that served it
 // has been closed. The error is nil if the trusted half exited with status 0,
-// and an [*exec.ExitError] for another status, or for the signal by which
+// and an [*ExitError] for another status, or for the signal by which
 // [Instance.Stop] or the end of its context ended it.
 func (i *Instance) Wait() error {
 	<-i.done
@@ -67,7 +118,7 @@ func (i *Instance) Stop(ctx context.Context) error {
 
 // reap waits for the trusted half and takes everything down after it.
 func (i *Instance) reap() {
-	err := i.process.Wait()
+	err := ended(i.process.Wait())
 	i.close()
 	if failed := i.failure(); failed != nil {
 		err = failed

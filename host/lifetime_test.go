@@ -80,7 +80,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	ping.Handle(&mux, func(context.Context, string) (string, error) { return "", nil })
 	inst := launch(t, host.Config{File: stage(t, "exit"), Args: []string{"never"}, Stdout: new(bytes.Buffer),
 		Service: ocall.Service{ping}, Calls: &mux})
-	if len(sockets(t)) != 1 {
+	if len(sockets(t)) != 2 { // for ocalls and for quotes
 		t.Errorf("while it runs there are %v", sockets(t))
 	}
 	if err := inst.Stop(t.Context()); err != nil {

@@ -5,16 +5,17 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/cleave-sdk/cleave/attest"
 	"github.com/cleave-sdk/cleave/internal/manifest"
+	"github.com/cleave-sdk/cleave/internal/oe"
 	"github.com/cleave-sdk/cleave/internal/sgx"
 	"github.com/cleave-sdk/cleave/internal/sim"
 	"github.com/cleave-sdk/cleave/internal/sim/door"
@@ -39,18 +40,26 @@ type Simulator struct {
 }
 
 func (i *Instance) simulate(c Config, m *manifest.Manifest, environment []string) error {
+	if err := runnable(m); err != nil {
+		return err
+	}
 	machine, state, err := openMachine(c)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(m.KeyFile()); errors.Is(err, fs.ErrNotExist) {
-		c.Log.Info("host: making a signing key", "file", m.KeyFile())
+	signer, err := c.signer(m)
+	if err != nil {
+		return err
 	}
-	id, err := identify(m)
+	id, err := identify(m, signer)
 	if err != nil {
 		return err
 	}
 	url, err := i.serveCollateral(machine)
+	if err != nil {
+		return err
+	}
+	quotes, err := i.serveQuotes(machine)
 	if err != nil {
 		return err
 	}
@@ -60,16 +69,23 @@ func (i *Instance) simulate(c Config, m *manifest.Manifest, environment []string
 		Identity:      attestIdentity(id),
 		State:         state,
 	}
-	announce(c.Stderr, m)
-	runtime := ert.New(machine.Enclave(id), machine)
-	child, err := door.Start(i.ctx, door.Config{
+	if err := context.Cause(i.ctx); err != nil {
+		return err
+	}
+	if err := i.announce(c, m); err != nil {
+		return err
+	}
+	enclave := ert.New(machine.Enclave(id), quotes)
+	half := &trusted{manifest: m, measured: id.MRENCLAVE, sockets: sockets(environment), door: door.Config{
 		Path:    m.Executable(),
 		Args:    append([]string{m.Executable()}, c.Args...),
-		Env:     m.Environment(append(os.Environ(), environment...)),
+		Env:     limited(m.Environment(append(os.Environ(), environment...)), runtime.NumCPU()),
+		Stdin:   c.Stdin,
 		Stdout:  c.Stdout,
 		Stderr:  c.Stderr,
-		Handler: func(call *door.Call) uint64 { return runtime.Call(call, call.Number, call.Args) },
-	})
+		Handler: func(call *door.Call) uint64 { return enclave.Call(call, call.Number, call.Args) },
+	}}
+	child, err := half.start(i.ctx, c)
 	if err != nil {
 		return err
 	}
@@ -77,12 +93,34 @@ func (i *Instance) simulate(c Config, m *manifest.Manifest, environment []string
 	return nil
 }
 
-// announce says what nobody may overlook.
-func announce(stderr io.Writer, m *manifest.Manifest) {
-	fmt.Fprintf(stderr, "cleave: *** SIMULATION, NOT SGX *** %s has no protection: this host can read its memory and open its secrets.\n", m.Exe)
-	if len(m.Files)+len(m.Mounts) > 0 {
-		fmt.Fprintf(stderr, "cleave: *** SIMULATION *** files and mounts of enclave.json are measured but not provided: %s sees the host's own file system.\n", m.Exe)
+// runnable says what the kernel would not: why an executable is none.
+func runnable(m *manifest.Manifest) error {
+	f, err := m.OpenExecutable()
+	if err != nil {
+		return err
 	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o111 == 0 {
+		return fmt.Errorf("%s may not be executed (mode %#o); chmod +x it", m.Executable(), info.Mode().Perm())
+	}
+	if err := oe.CheckImage(f); err != nil {
+		return fmt.Errorf("%s: %w", m.Executable(), err)
+	}
+	return nil
+}
+
+// announce says what nobody may overlook, and who hears what before the trusted
+// half can say anything.
+func (i *Instance) announce(c Config, m *manifest.Manifest) error {
+	fmt.Fprintf(c.Stderr, "cleave: *** SIMULATION, NOT SGX *** %s has no protection: this host can read its memory and open its secrets.\n", m.Exe)
+	if c.Announce == nil {
+		return nil
+	}
+	return c.Announce(i.simulator)
 }
 
 // openMachine opens the machine in c.State, or the user's own, or makes one.
@@ -99,33 +137,35 @@ func openMachine(c Config) (*sim.Machine, string, error) {
 }
 
 // state is where the machine is. The directories above it are there.
-func (c Config) state() (string, error) {
-	dir := c.State
-	if dir == "" {
-		state := os.Getenv("XDG_STATE_HOME")
-		if !filepath.IsAbs(state) {
-			home, err := os.UserHomeDir()
-			if err != nil {
-				return "", err
-			}
-			state = filepath.Join(home, ".local", "state")
+func (c Config) state() (dir string, err error) {
+	if dir = c.State; dir == "" {
+		if dir, err = sim.DefaultDir(); err != nil {
+			return "", err
 		}
-		dir = filepath.Join(state, "cleave", "simulator")
 	}
 	return dir, os.MkdirAll(filepath.Dir(dir), 0o700)
 }
 
-// identify says who the trusted half is to the simulated CPU.
-func identify(m *manifest.Manifest) (sim.Identity, error) {
-	measurement, err := m.Measure()
+// signer is the MRSIGNER of the trusted half. To make a key takes seconds.
+func (c Config) signer(m *manifest.Manifest) ([32]byte, error) {
+	making, err := m.MakesKey()
 	if err != nil {
-		return sim.Identity{}, err
+		return [32]byte{}, err
+	}
+	if making {
+		c.Log.Info("host: making a signing key", "file", m.KeyFile())
 	}
 	key, err := m.Signer()
 	if err != nil {
-		return sim.Identity{}, err
+		return [32]byte{}, err
 	}
-	signer, err := sgx.MRSIGNER(&key.PublicKey)
+	return sgx.MRSIGNER(&key.PublicKey)
+}
+
+// identify says who the trusted half is to the simulated CPU. It is measured
+// last of all that takes time: what runs is to be what was measured.
+func identify(m *manifest.Manifest, signer [32]byte) (sim.Identity, error) {
+	measurement, err := m.Measure()
 	if err != nil {
 		return sim.Identity{}, err
 	}

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Heap sizes in MB. EGo's own limit depends on how the program was built: with
@@ -20,6 +22,14 @@ var (
 	errHeap = errors.New(`heapSize: missing; write how many MB of memory the enclave has, such as "heapSize": 512`)
 )
 
+// printable reports whether a name says in a terminal and in a log what it is,
+// and no more: a line of its own could be one that a script looks for.
+func printable(name string) bool {
+	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !strconv.IsPrint(r) })
+}
+
+const unprintable = "choose a name without line breaks and other characters that do not print"
+
 // check refuses what EGo would, and what it would not but cannot be meant.
 func (m *Manifest) check() error {
 	switch {
@@ -31,6 +41,10 @@ func (m *Manifest) check() error {
 		return errHeap
 	case m.HeapSize < 0 || m.HeapSize > maxHeap:
 		return fmt.Errorf("heapSize: is %d; write %s", m.HeapSize, wanted("heapSize"))
+	case !printable(m.Exe):
+		return fmt.Errorf("exe: is %q; %s", m.Exe, unprintable)
+	case !printable(m.Key):
+		return fmt.Errorf("key: is %q; %s", m.Key, unprintable)
 	}
 	return errors.Join(first(m.Mounts, "mounts", checkMounts), first(m.Env, "env", checkEnv), first(m.Files, "files", m.checkFiles))
 }
@@ -58,13 +72,15 @@ func checkMounts() func(Mount) (key, wrong string) {
 		case !path.IsAbs(m.Target):
 			return "target", fmt.Sprintf("is %q; write an absolute path inside the enclave", m.Target)
 		case targets[target]:
-			return "target", fmt.Sprintf("%s is mounted twice; keep one", target)
+			return "target", fmt.Sprintf("%s is mounted twice; keep one", quoteIfOdd(target))
 		case m.Type != "hostfs" && m.Type != "memfs":
 			return "type", fmt.Sprintf(`is %q; write "hostfs" or "memfs"`, m.Type)
 		case m.Type == "hostfs" && m.Source == "":
 			return "source", "missing; write the directory of the host that is mounted"
 		case strings.Contains(m.Source+m.Target, "\x00"):
 			return "source", "or target contains a zero byte, which no path can"
+		case !printable(m.Source + m.Target):
+			return "source", fmt.Sprintf("or target is %.200q; %s", m.Source+" "+m.Target, unprintable)
 		}
 		targets[target] = true
 		return "", ""
@@ -83,6 +99,8 @@ func checkEnv() func(Env) (key, wrong string) {
 			return "name", fmt.Sprintf("%q is listed twice; keep one", e.Name)
 		case strings.Contains(e.Name+e.Value, "\x00"):
 			return "name", "or value contains a zero byte, which no variable can"
+		case !printable(e.Name):
+			return "name", fmt.Sprintf("is %.200q; %s", e.Name, unprintable)
 		}
 		names[e.Name] = true
 		return "", ""
@@ -99,9 +117,11 @@ func (m *Manifest) checkFiles() func(File) (key, wrong string) {
 		case !path.IsAbs(f.Target) || target == "/":
 			return "target", fmt.Sprintf("is %q; write the absolute path of a file inside the enclave", f.Target)
 		case targets[target]:
-			return "target", fmt.Sprintf("%s is written twice; keep one", target)
+			return "target", fmt.Sprintf("%s is written twice; keep one", quoteIfOdd(target))
 		case strings.Contains(f.Source+f.Target, "\x00"):
 			return "source", "or target contains a zero byte, which no path can"
+		case !printable(f.Source + f.Target):
+			return "source", fmt.Sprintf("or target is %.200q; %s", f.Source+" "+f.Target, unprintable)
 		case m.under(target).unwritable():
 			return "target", fmt.Sprintf("%s is below %s, which is mounted read-only, so that it cannot be written; choose another place", target, m.under(target).Target)
 		}

@@ -39,7 +39,7 @@ func line(data []byte, offset int64) int {
 
 // found says what is there instead of what belongs there.
 func found(err *json.SemanticError) string {
-	if n := len(err.JSONValue); 0 < n && n <= 40 {
+	if n := len(err.JSONValue); 0 < n && n <= 40 && printable(string(err.JSONValue)) {
 		return string(err.JSONValue)
 	}
 	switch err.JSONKind {

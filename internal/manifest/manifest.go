@@ -3,7 +3,6 @@ package manifest
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -52,7 +51,10 @@ type File struct {
 	Content []byte `json:"content,omitempty"`
 }
 
-const maxSize = 1 << 20 // bytes of an enclave.json
+const (
+	maxSize     = 1 << 20 // bytes of an enclave.json
+	maxEmbedded = 1 << 30 // bytes of all files
+)
 
 var errTooLarge = errors.New("is larger than 1 MiB; put data into files")
 
@@ -84,6 +86,16 @@ func Load(path string) (*Manifest, error) {
 // Executable is the path of the program. Exe is relative to the manifest's
 // directory.
 func (m *Manifest) Executable() string { return m.path(m.Exe) }
+
+// OpenExecutable opens the program, which must be a regular file of at most
+// 4 GiB.
+func (m *Manifest) OpenExecutable() (*os.File, error) {
+	f, _, err := openRegular(m.Executable(), maxExecutable)
+	if err != nil {
+		return nil, fmt.Errorf("manifest: exe: %w", err)
+	}
+	return f, nil
+}
 
 // KeyFile is the path of the signing key. Key is relative to the manifest's
 // directory.
@@ -126,9 +138,10 @@ func load(path string) (*Manifest, error) {
 	return m, nil
 }
 
-// embed reads the files of m, which must fit in its heap.
+// embed reads the files of m, which must fit in its heap, and in this
+// process's memory.
 func (m *Manifest) embed() error {
-	room := int64(m.HeapSize) << 20
+	room := min(int64(m.HeapSize)<<20, maxEmbedded)
 	for i := range m.Files {
 		f := &m.Files[i]
 		content, err := read(f.Source, room)
@@ -139,18 +152,4 @@ func (m *Manifest) embed() error {
 		room -= int64(len(content))
 	}
 	return nil
-}
-
-// read reads a file of at most limit bytes.
-func read(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s has more than the %d bytes there is room for", path, limit)
-	}
-	return data, err
 }

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,12 +28,18 @@ func Open(path string) (*Manifest, error) {
 }
 
 func open(path string) (*Manifest, error) {
-	executable, err := isExecutable(path)
-	if err != nil {
+	kind, err := kindOf(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && filepath.Base(path) == FileName:
+		return nil, fmt.Errorf("%w; have one written by cleave init, or name an executable", err)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w; name an executable that was built, or an %s", err, FileName)
+	case err != nil:
 		return nil, err
-	}
-	if !executable {
+	case kind == text:
 		return loadNamed(path)
+	case kind == other:
+		return nil, fmt.Errorf("%s is neither an executable (ELF) nor an %s; name one of them", path, FileName)
 	}
 	beside := filepath.Join(filepath.Dir(path), FileName)
 	m, err := loadNamed(beside)
@@ -69,16 +76,35 @@ func loadNamed(path string) (*Manifest, error) {
 	return m, nil
 }
 
-// isExecutable tells an executable (ELF) by how it begins.
-func isExecutable(path string) (bool, error) {
-	f, err := os.Open(path)
+// kind is what a file is, as far as its beginning tells.
+type kind int
+
+const (
+	other kind = iota
+	executable
+	text // which may be an enclave.json: an object in JSON
+)
+
+func kindOf(path string) (kind, error) {
+	f, size, err := openRegular(path, maxExecutable)
 	if err != nil {
-		return false, err
+		return other, err
 	}
 	defer f.Close()
-	var magic [4]byte
-	_, err = io.ReadFull(f, magic[:])
-	return err == nil && string(magic[:]) == "\x7fELF", nil
+	b := make([]byte, min(size, 512))
+	if _, err := io.ReadFull(f, b); err != nil {
+		return other, fmt.Errorf("%s: %w", path, err)
+	}
+	switch {
+	case bytes.HasPrefix(b, []byte("\x7fELF")):
+		return executable, nil
+	case size == 0:
+		return other, nil
+	}
+	if lead := bytes.TrimLeft(b, " \t\r\n"); len(lead) == 0 || lead[0] == '{' {
+		return text, nil
+	}
+	return other, nil
 }
 
 func exists(path string) bool {

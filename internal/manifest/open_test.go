@@ -77,15 +77,22 @@ func TestNotOpened(t *testing.T) {
 		"server": program, "other": program, "enclave.json": described("other"),
 		"gone/server": program, "gone/enclave.json": described("gone"),
 		"bad/server": program, "bad/enclave.json": `{"heap": 1}`,
-		"text": "#!/bin/sh\n", "short": "\x7fEL",
+		"text": "#!/bin/sh\n", "short": "\x7fEL", "nothing": "", "list": "[]", "spaces": strings.Repeat(" ", 600), "object": strings.Repeat("\n", 600) + "{}",
+		"empty/readme": "",
 	})
 	for file, says := range map[string]string{
-		"none":        "open none: no such file",
-		"server":      "manifest: enclave.json: exe: is other, not server; name the enclave.json",
-		"gone/server": "gone/enclave.json: exe: is gone, not gone/server",
-		"bad/server":  "bad/enclave.json: heap: unknown key",
-		"text":        "text: line 1: ",
-		"short":       "short: line 1: ",
+		"none":               "open none: no such file or directory; name an executable that was built, or an enclave.json",
+		"empty/enclave.json": "no such file or directory; have one written by cleave init, or name an executable",
+		".":                  ". is a directory; name a file",
+		"server":             "manifest: enclave.json: exe: is other, not server; name the enclave.json",
+		"gone/server":        "gone/enclave.json: exe: is gone, not gone/server",
+		"bad/server":         "bad/enclave.json: heap: unknown key",
+		"text":               "text is neither an executable (ELF) nor an enclave.json",
+		"short":              "short is neither",
+		"nothing":            "nothing is neither",
+		"list":               "list is neither",
+		"spaces":             "spaces: ends in the middle",
+		"object":             "object: exe: missing",
 	} {
 		m, err := manifest.Open(file)
 		if m != nil || err == nil || !strings.Contains(err.Error(), says) || strings.Count(err.Error(), "manifest: ") != 1 {

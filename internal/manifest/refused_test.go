@@ -81,7 +81,16 @@ func TestRefused(t *testing.T) {
 		"file below a read-only mount": {
 			with(`"mounts": [{"target": "/a", "type": "memfs"}, {"source": "x", "target": "/a/b", "type": "hostfs", "readOnly": true}], "files": [{"source": "f", "target": "/a/c"}, {"source": "f", "target": "/a/b/c"}]`),
 			"files[1].target: /a/b/c is below /a/b, which is mounted read-only"},
-		"larger than 1 MiB": {with(`"debug": false`) + strings.Repeat(" ", 1<<20), "larger than 1 MiB"},
+		"exe of two lines":     {`{"exe": "a\ncleave: simulator root: b", "key": "k", "heapSize": 1}`, `exe: is "a\ncleave: simulator root: b"; choose a name`},
+		"key with escapes":     {`{"exe": "e", "key": "\u001b[2J", "heapSize": 1}`, `key: is "\x1b[2J"; choose a name`},
+		"exe of C1 controls":   {`{"exe": "a\u009b2Jb", "key": "k", "heapSize": 1}`, `exe: is "a\u009b2Jb"`},
+		"exe written backward": {`{"exe": "a\u202eb", "key": "k", "heapSize": 1}`, `exe: is "a\u202eb"`},
+		"mount of two lines":   {with(`"mounts": [{"target": "/a\nb", "type": "memfs"}]`), `mounts[0].source: or target is " /a\nb"; choose`},
+		"hostfs of two lines":  {with(`"mounts": [{"target": "/a", "source": "a\rb", "type": "hostfs"}]`), `mounts[0].source: or target is "a\rb /a"`},
+		"env of two lines":     {with(`"env": [{"name": "A\nB"}]`), `env[0].name: is "A\nB"; choose`},
+		"file of two lines":    {with(`"files": [{"source": "a\nb", "target": "/a"}]`), `files[0].source: or target is "a\nb /a"`},
+		"list of two lines":    {"{\"exe\": [\n1]}", "exe: is a list"},
+		"larger than 1 MiB":    {with(`"debug": false`) + strings.Repeat(" ", 1<<20), "larger than 1 MiB"},
 	}
 	for name, test := range tests {
 		m, err := manifest.Parse([]byte(test.data))

@@ -38,6 +38,19 @@ func (m *Manifest) Signer() (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
+// MakesKey reports whether Signer is about to make a key, which takes seconds.
+// It is an error if it would, and cannot.
+func (m *Manifest) MakesKey() (bool, error) {
+	path := m.KeyFile()
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err := makeable(path); err != nil {
+		return false, fmt.Errorf("manifest: key: %w", err)
+	}
+	return true, nil
+}
+
 func readKey(path string) (*rsa.PrivateKey, error) {
 	data, err := read(path, maxKeySize)
 	if err != nil {
@@ -134,34 +147,52 @@ func parsePublic(data []byte) (*rsa.PublicKey, error) {
 // makeKey makes a key and puts it at path, unless another process was faster:
 // then it returns the other's.
 func makeKey(path string) (*rsa.PrivateKey, error) {
-	if err := writable(filepath.Dir(path)); err != nil {
-		return nil, fmt.Errorf("there is none at %s, and none can be made: %w", path, err)
+	if err := makeable(path); err != nil {
+		if key, other := readKey(path); other == nil {
+			return key, nil
+		}
+		return nil, err
 	}
 	key, err := generate()
 	if err != nil {
 		return nil, err
 	}
 	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-	err = place(path, private, 0o600, os.Link)
+	err = place(path, private, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return readKey(path)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := placePublic(filepath.Join(filepath.Dir(path), "public.pem"), &key.PublicKey); err != nil {
+	if err := placePublic(publicFile(path), &key.PublicKey); err != nil {
 		return nil, err
 	}
 	return key, nil
 }
 
-// writable tells of a bad place before the seconds that making a key takes.
-func writable(dir string) error {
-	f, err := os.CreateTemp(dir, ".key-*")
-	if err != nil {
-		return err
+// makeable tells of a bad place before the seconds that making a key takes.
+func makeable(path string) error {
+	if public := publicFile(path); exists(public) {
+		return fmt.Errorf("there is none at %s, and none can be made: %w", path, taken(public))
 	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
+	f, err := os.CreateTemp(filepath.Dir(path), ".key-*")
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("there is none at %s, and none can be made: %w", path, err)
+	}
+	return nil
+}
+
+// publicFile is where the public half of a key goes. Whoever has written the
+// manifest chooses the directory, and so may have meant one with a file of that
+// name that matters: it is not overwritten.
+func publicFile(path string) string { return filepath.Join(filepath.Dir(path), "public.pem") }
+
+func taken(public string) error {
+	return fmt.Errorf("%s is there already, of another key; put that key back, remove the file, or write a path in another directory", public)
 }
 
 func placePublic(path string, key *rsa.PublicKey) error {
@@ -169,12 +200,16 @@ func placePublic(path string, key *rsa.PublicKey) error {
 	if err != nil {
 		return err
 	}
-	return place(path, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}), 0o644, os.Rename)
+	err = place(path, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}), 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return taken(path)
+	}
+	return err
 }
 
-// place writes a whole file beside path before it moves it there. To move with
-// os.Link fails if something is there already, with os.Rename it replaces it.
-func place(path string, data []byte, mode fs.FileMode, move func(from, to string) error) error {
+// place writes a whole file beside path before it links it there, which fails
+// if something is there already.
+func place(path string, data []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".key-*") // with mode 0600
 	if err != nil {
 		return err
@@ -184,5 +219,5 @@ func place(path string, data []byte, mode fs.FileMode, move func(from, to string
 	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return move(f.Name(), path)
+	return os.Link(f.Name(), path)
 }

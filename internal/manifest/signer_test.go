@@ -256,3 +256,48 @@ func TestSignerOf(t *testing.T) {
 		}
 	}
 }
+
+// A manifest may name any directory for its key. What is called public.pem
+// there is not replaced.
+func TestPublicKeyOfAnother(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	private, public := filepath.Join(dir, "other.pem"), filepath.Join(dir, "public.pem")
+	if err := os.WriteFile(public, []byte("somebody relies on this"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := at(private)
+	if makes, err := m.MakesKey(); makes || err == nil || !strings.Contains(err.Error(), "public.pem is there already, of another key") {
+		t.Errorf("%t, %v", makes, err)
+	}
+	if key, err := m.Signer(); key != nil || err == nil || !strings.Contains(err.Error(), "public.pem is there already, of another key") {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(public); string(b) != "somebody relies on this" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+func TestMakesKey(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	there := filepath.Join(dir, "there.pem")
+	if err := os.WriteFile(there, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, row := range map[string]struct{ makes, fails bool }{
+		there:                                    {},
+		filepath.Join(dir, "new.pem"):            {makes: true},
+		filepath.Join(dir, "missing", "new.pem"): {fails: true},
+	} {
+		if makes, err := at(path).MakesKey(); makes != row.makes || (err != nil) != row.fails {
+			t.Errorf("%s: %t, %v", path, makes, err)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}

@@ -27,6 +27,7 @@ var (
 	errNotEGo = fmt.Errorf("%w: it has no section %s, which ego-go build makes", ErrUnsigned, infoSection)
 	errZero   = fmt.Errorf("%w: its SIGSTRUCT is empty; sign it with ego sign", ErrUnsigned)
 	errImage  = errors.New("not a 64-bit x86 executable (ELF)")
+	errCut    = fmt.Errorf("%w: it is not whole, or damaged; build it again", errImage)
 	errInfo   = errors.New("its section " + infoSection + " has no place for a SIGSTRUCT; build it again")
 	errBudget = errors.New("its headers are too large")
 )
@@ -45,10 +46,36 @@ func ReadSigStruct(r io.ReaderAt) (*sgx.SigStruct, error) {
 	return sgx.ParseSigStruct(b)
 }
 
-func readInfo(r io.ReaderAt) ([]byte, error) {
+// CheckImage refuses what cannot run in an enclave because it was built for
+// another processor, or because part of it is missing. That something is wrong
+// with its code it does not see.
+func CheckImage(r io.ReaderAt) error {
+	_, err := open(&bounded{r, maxImageRead})
+	return err
+}
+
+func open(r io.ReaderAt) (*elf.File, error) {
 	f, err := elf.NewFile(r)
-	if err != nil || f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB || f.Machine != elf.EM_X86_64 {
-		return nil, errImage
+	switch {
+	case err != nil:
+		return nil, errCut
+	case f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB || f.Machine != elf.EM_X86_64:
+		return nil, fmt.Errorf("%w: it is for %v; build it with GOARCH=amd64", errImage, f.Machine)
+	}
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_LOAD && p.Filesz > 0 {
+			if n, _ := p.ReadAt(make([]byte, 1), int64(p.Filesz)-1); n == 0 {
+				return nil, errCut
+			}
+		}
+	}
+	return f, nil
+}
+
+func readInfo(r io.ReaderAt) ([]byte, error) {
+	f, err := open(r)
+	if err != nil {
+		return nil, err
 	}
 	s, err := onlySection(f)
 	if err != nil {

@@ -2,6 +2,7 @@ package oe_test
 
 import (
 	"bytes"
+	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -63,7 +64,7 @@ func TestReadSigStructRefuses(t *testing.T) {
 		"text":              {strings.NewReader("#!/bin/sh\n"), false, "not a 64-bit x86 executable"},
 		"32 bit":            {bytes.NewReader(set(4, 1)), false, "not a 64-bit x86 executable"},
 		"big-endian":        {bytes.NewReader(set(5, 2)), false, "not a 64-bit x86 executable"},
-		"another processor": {bytes.NewReader(set(18, 183)), false, "not a 64-bit x86 executable"},
+		"another processor": {bytes.NewReader(set(18, 183)), false, "not a 64-bit x86 executable (ELF): it is for EM_AARCH64; build it with GOARCH=amd64"},
 		"flipped header":    {bytes.NewReader(set(imageInfo+144, 7)), false, "not a SIGSTRUCT"},
 		"section too small": {bytes.NewReader(set(headers+64+32, u64(144+1807)...)), false, "no place for a SIGSTRUCT"},
 		"section beyond":    {bytes.NewReader(set(headers+64+24, u64(1<<40)...)), false, "no place for a SIGSTRUCT"},
@@ -78,6 +79,33 @@ func TestReadSigStructRefuses(t *testing.T) {
 		s, err := oe.ReadSigStruct(test.image)
 		if s != nil || err == nil || !strings.Contains(err.Error(), test.says) || errors.Is(err, oe.ErrUnsigned) != test.unsigned {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Of an executable the last part that is loaded is looked at, wherever the
+// headers are.
+func TestCheckImage(t *testing.T) {
+	own, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Skip(err)
+	}
+	f, err := elf.NewFile(bytes.NewReader(own))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var end uint64 // of what is loaded
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_LOAD {
+			end = max(end, p.Off+p.Filesz)
+		}
+	}
+	if err := oe.CheckImage(bytes.NewReader(own)); err != nil {
+		t.Error(err)
+	}
+	for _, n := range []uint64{0, 1, 63, 64, 1000, end / 2, end - 1} {
+		if err := oe.CheckImage(bytes.NewReader(own[:n])); err == nil || !strings.Contains(err.Error(), "it is not whole, or damaged; build it again") {
+			t.Errorf("%d of %d bytes: %v", n, len(own), err)
 		}
 	}
 }

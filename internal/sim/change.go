@@ -125,12 +125,15 @@ func (m *Machine) SaveRoot() (path string, err error) {
 
 // Reset removes the machine in dir, damaged or not, so that the next Open makes
 // another. Nothing that was sealed on it opens again. A directory that is not a
-// machine's is left as it is, with [ErrState].
+// machine's, or has something else in it, is left as it is, with [ErrState].
 func Reset(dir string) error {
 	if dir == "" {
 		return fmt.Errorf("sim: %w", errNoName)
 	}
 	d, err := openDirectory(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("sim: %w: there is nothing to reset", err)
+	}
 	if err != nil {
 		return fmt.Errorf("sim: %w", err)
 	}
@@ -141,36 +144,48 @@ func Reset(dir string) error {
 	return nil
 }
 
+// reset removes the state last: until then this is a machine's directory, and
+// the machine there.
 func (d directory) reset() error {
 	unlock, err := d.lock()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := d.checkMachine(); err != nil {
-		return err
-	}
-	entries, err := fs.ReadDir(d.FS(), ".")
+	entries, err := d.checkMachine()
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() != stateFile { // which goes last: until then this is a machine's directory
-			err = errors.Join(err, d.Remove(e.Name()))
+		if e.Name() == stateFile {
+			continue
+		}
+		if err := d.Remove(e.Name()); err != nil {
+			return fmt.Errorf("the machine is left: %w", err)
 		}
 	}
-	return errors.Join(err, d.Remove(stateFile), d.sync())
+	return errors.Join(d.Remove(stateFile), d.sync())
 }
 
 // checkMachine accepts a private directory with a state, in any condition, and
-// nothing that could be anything else.
-func (d directory) checkMachine() error {
+// nothing that could be anything else. It returns what is there.
+func (d directory) checkMachine() ([]fs.DirEntry, error) {
 	if err := d.claim(); err != nil {
-		return err
+		return nil, err
 	}
-	info, err := d.Lstat(stateFile)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: %s has no machine in it: there is nothing to reset", ErrState, d.name)
+	entries, err := fs.ReadDir(d.FS(), ".")
+	if err != nil {
+		return nil, err
 	}
-	return err
+	found := false
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			return nil, d.irregular(e.Name())
+		}
+		found = found || e.Name() == stateFile
+	}
+	if !found {
+		return nil, fmt.Errorf("%w: %s has no machine in it: there is nothing to reset", ErrState, d.name)
+	}
+	return entries, nil
 }

@@ -294,6 +294,9 @@ func TestResetSparesWhatIsNoMachine(t *testing.T) {
 			name := filepath.Join(dir, "machine.json")
 			return errors.Join(os.Rename(name, filepath.Join(dir, "root.pem")), os.Symlink("root.pem", name))
 		},
+		"a directory in it":      func(dir string) error { return os.Mkdir(filepath.Join(dir, "root.pem"), 0o700) },
+		"a full directory in it": func(dir string) error { return os.MkdirAll(filepath.Join(dir, ".new-", "thesis"), 0o700) },
+		"a link in it":           func(dir string) error { return os.Symlink("/etc/passwd", filepath.Join(dir, ".new-1")) },
 	} {
 		dir := fresh(t)
 		open(t, dir)
@@ -314,7 +317,7 @@ func TestResetSparesWhatIsNoMachine(t *testing.T) {
 	if err := sim.Reset(""); !errors.Is(err, sim.ErrState) {
 		t.Errorf("no name: %v", err)
 	}
-	if err := sim.Reset(fresh(t)); !errors.Is(err, fs.ErrNotExist) {
+	if err := sim.Reset(fresh(t)); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "there is nothing to reset") {
 		t.Errorf("not there: %v", err)
 	}
 }

@@ -61,6 +61,10 @@ func openDirectory(dir string) (directory, error) {
 }
 
 func (d directory) load() (*state, error) {
+	// To open a pipe would be to wait for somebody who writes into it.
+	if info, err := d.Lstat(stateFile); err == nil && !info.Mode().IsRegular() {
+		return nil, d.irregular(stateFile)
+	}
 	f, err := d.Open(stateFile)
 	if err != nil {
 		return nil, err
@@ -89,6 +93,12 @@ func decodeFile(path string, b []byte) (*state, error) {
 		return nil, fmt.Errorf("%w: %s %w: restore it, or remove it for a new machine, which cannot open what this one has sealed", ErrState, path, err)
 	}
 	return s, nil
+}
+
+// irregular is the error of a link, a pipe or a directory where there should be
+// one of the machine's files.
+func (d directory) irregular(name string) error {
+	return fmt.Errorf("%w: %s is not a regular file: put the machine's own there, or name another directory", ErrState, filepath.Join(d.name, name))
 }
 
 func (d directory) check() error {

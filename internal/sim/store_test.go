@@ -190,7 +190,10 @@ func TestUnusableState(t *testing.T) {
 		}, "remove it"},
 		"a directory": {func(dir string) error {
 			return errors.Join(os.Remove(file(dir)), os.Mkdir(file(dir), 0o700))
-		}, "is not a file"},
+		}, "is not a regular file"},
+		"a link that leads out": {func(dir string) error {
+			return errors.Join(os.Rename(file(dir), dir+".json"), os.Symlink(dir+".json", file(dir)))
+		}, "is not a regular file: put the machine's own there"},
 		"other files": {func(dir string) error {
 			return errors.Join(os.Remove(file(dir)), os.WriteFile(filepath.Join(dir, "thesis.tex"), nil, 0o600))
 		}, "name a new or empty directory"},

@@ -9,8 +9,7 @@ const cookieSize = 16
 
 // arena is the child's memory that results are left in. The books are kept
 // here; there is only content, and a cookie by which the memory is known
-// again: after an exec, or in another process that inherited the filter, the
-// address may be unmapped or hold something else.
+// again: the child may have unmapped it, or put something else there.
 type arena struct {
 	blocks *blocks
 	home   uint64 // of the cookie

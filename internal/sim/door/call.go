@@ -64,7 +64,7 @@ func (c *Call) Write(addr uint64, b []byte) error {
 
 // Alloc reserves n bytes of zeros in the child, at an address divisible by
 // 16, until a Free. The error is ErrExhausted when there is no room, and
-// ErrFault when the child has replaced its memory by that of another program.
+// ErrFault when the child has unmapped or overwritten what it is taken from.
 func (c *Call) Alloc(n int) (uint64, error) {
 	addr, err := c.arena.alloc(c.caller, n)
 	if err == nil {

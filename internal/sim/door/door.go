@@ -28,7 +28,12 @@
 // under a key of zeros and reports no error. So a call is answered by the
 // Handler or never: Start proves the filter by calls of its own before the
 // child executes its first instruction, and whatever goes wrong later, a panic
-// of the Handler and the death of this process included, kills the child.
+// of the Handler and the death of this process included, kills the child, which
+// can leave no other process behind.
+//
+// That takes ptrace(2), for a moment with Notify too. Where it is denied, under
+// strace -f or a debugger, or by the sysctl kernel.yama.ptrace_scope, Start
+// refuses.
 //
 // # What of EGo there is
 //
@@ -36,9 +41,13 @@
 // process, and sends signals to none. It hears no signal either: a handler for
 // one that a program may wait for is accepted and never called, so that
 // SIGTERM ends it; those for faults, and those that Go's runtime and C's
-// threads send themselves, work. Calls that EGo lacks fail with ENOSYS: prctl,
+// threads send themselves, work. It makes the calls that EGo has, and a few that
+// the runtimes of Go and C need on Linux; all others fail with ENOSYS: prctl,
 // pipes, io_uring, memfd, mapping a file into memory by MAP_SHARED, symbolic
-// links, owners and times of files, and more that would undo the rest.
+// links, owners and times of files, keyrings, limits and scheduling of any
+// process. Of ioctl(2) and fcntl(2) there is what asks, locks, and makes
+// descriptors non-blocking: none types into a terminal (ENOTTY) or has signals
+// sent (EINVAL).
 //
 // Not reproduced: what EGo accepts and ignores (mprotect, mlock), calls it lacks
 // that are harmless, mapping a file by MAP_PRIVATE (a dynamically linked
@@ -46,9 +55,6 @@
 // the coarse clock. The file system, network and user are those of this process,
 // unless Namespaces and Prepare give others, and so are its rights: the child
 // is confined for likeness, not for safety.
-//
-// Where ptrace is denied (under strace -f, say) nothing of this can be
-// arranged, and the memory that results are left in is smaller.
 package door
 
 import (
@@ -71,16 +77,10 @@ const (
 // working door; its text says why and what to do about it.
 var ErrUnavailable = errors.New("runtime calls cannot be served here")
 
-var (
-	// ErrUntraceable is in the error of Start when a child that is to be
-	// prepared may not be traced; without Namespaces and Prepare it may start.
-	ErrUntraceable = errors.New("the child may not be traced, so its surroundings cannot be arranged")
-
-	// ErrNamespaces is in the error of Start when the kernel gives this process
-	// no such namespaces; without them the program starts. The error of the
-	// kernel is in it too.
-	ErrNamespaces = errors.New("the kernel gives this process no such namespaces")
-)
+// ErrNamespaces is in the error of Start when the kernel gives this process no
+// such namespaces; without them the program starts. The error of the kernel is
+// in it too.
+var ErrNamespaces = errors.New("the kernel gives this process no such namespaces")
 
 // lack is why a door is none.
 type lack struct {
@@ -110,7 +110,8 @@ type Config struct {
 
 	// As in os/exec: if nil, the null device. A reader or writer that is not
 	// an *os.File is copied through a pipe by a goroutine, which has five
-	// seconds to finish after the program has.
+	// seconds to finish after the program has. None is a directory, from which
+	// the child would reach what is above it.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 
@@ -138,11 +139,14 @@ type Config struct {
 
 // Start starts a program and answers its calls until it ends. When ctx ends,
 // the program is killed. The error is ErrUnavailable where this system cannot
-// do it, ErrUntraceable or ErrNamespaces where it cannot do all of it, and
-// otherwise that of Prepare or of starting a process.
+// do it, ErrNamespaces where it cannot do all of it, and otherwise that of
+// Prepare or of starting a process.
 func Start(ctx context.Context, c Config) (*Child, error) {
 	if c.Path == "" || c.Handler == nil {
 		return nil, errors.New("door: a Config needs a Path and a Handler")
+	}
+	if err := c.checkStreams(); err != nil {
+		return nil, fmt.Errorf("door: %w", err)
 	}
 	child, err := start(ctx, c)
 	if err != nil {

@@ -76,7 +76,7 @@ func TestOtherNumbersAreTheKernels(t *testing.T) {
 
 func TestForeignCallsKill(t *testing.T) {
 	eachDoor(t, func(t by) {
-		for _, number := range []string{"0x400003e8", "0x400003f1"} { // 1000 and 1009 of the x32 ABI
+		for _, number := range []string{"0x400003e8", "0x400003f1", "0x40000027", "0x40000221"} { // 1000, 1009, getpid and execveat of the x32 ABI
 			out, err := run(t, func(*door.Call) uint64 { return 0 }, "call", number)
 			if out != "" || signalOf(err) != syscall.SIGSYS {
 				t.Errorf("call %s: %q, %v", number, out, err)

@@ -113,5 +113,5 @@ func whyNoTrace() string {
 	if scope := strings.TrimSpace(string(b)); scope == "2" || scope == "3" {
 		return "the sysctl kernel.yama.ptrace_scope, which is " + scope + ", must be 0 or 1"
 	}
-	return "run it outside of strace and debuggers; in a container, with --cap-add SYS_PTRACE or --security-opt seccomp=unconfined"
+	return "run it outside of strace -f and debuggers, with the sysctl kernel.yama.ptrace_scope at 0 or 1; in a container, with --cap-add SYS_PTRACE or --security-opt seccomp=unconfined"
 }

@@ -106,13 +106,13 @@ func launchNotify(ctx context.Context, c Config) outcome {
 }
 
 func startTied(ctx context.Context, c Config, k *leash) (*Child, *arena, error) {
-	cmd, furnish, err := startProcess(ctx, c)
+	cmd, err := startTraced(ctx, c)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, explainTraced(ctx, c, err)
 	}
 	var arena *arena
 	if err = k.tie(cmd.Process.Pid); err == nil {
-		arena, err = furnish(cmd.Process.Pid)
+		arena, err = injectAndRelease(cmd.Process.Pid, c)
 	}
 	if err != nil {
 		return nil, nil, abort(cmd, err)
@@ -161,24 +161,6 @@ func explainTraced(ctx context.Context, c Config, err error) error {
 	return err
 }
 
-// startProcess starts the child, stopped before its first instruction if it
-// may be traced, and says how to come by the arena.
-func startProcess(ctx context.Context, c Config) (*exec.Cmd, func(pid int) (*arena, error), error) {
-	cmd, err := startTraced(ctx, c)
-	if err == nil {
-		return cmd, func(pid int) (*arena, error) { return injectAndRelease(pid, c) }, nil
-	}
-	err = explainTraced(ctx, c, err)
-	var denied *lack
-	switch {
-	case !errors.As(err, &denied):
-		return nil, nil, err
-	case c.Namespaces != 0 || c.Prepare != nil:
-		return nil, nil, fmt.Errorf("%w: %s", ErrUntraceable, denied.reason())
-	}
-	return startUntraced(ctx, c)
-}
-
 func injectAndRelease(pid int, c Config) (*arena, error) {
 	t := &tracee{pid: pid}
 	arena, err := t.inject(c, Notify)
@@ -188,6 +170,7 @@ func injectAndRelease(pid int, c Config) (*arena, error) {
 	return arena, t.release()
 }
 
+// startTraced starts the child, stopped before its first instruction.
 func startTraced(ctx context.Context, c Config) (*exec.Cmd, error) {
 	cmd := command(ctx, c)
 	cmd.SysProcAttr.Ptrace = true
@@ -206,15 +189,6 @@ func denied(err error, c Config) bool {
 		return unix.Access(path, unix.X_OK) == nil
 	}
 	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS)
-}
-
-// startUntraced is for where ptrace is denied, by a tracer of this process
-// that follows its children or by a seccomp profile.
-func startUntraced(ctx context.Context, c Config) (*exec.Cmd, func(pid int) (*arena, error), error) {
-	tail := newEnvTail()
-	c.Env = append(c.Env[:len(c.Env):len(c.Env)], tail.variables()...)
-	cmd := command(ctx, c)
-	return cmd, tail.furnish, cmd.Start()
 }
 
 // copyDelay bounds the copying of input and output after the child's end.

@@ -168,11 +168,6 @@ func supervise() {
 		c.Handler, c.Prepare = halfAnswer, mapNote(os.Args[3])
 	}
 	child, err := door.Start(context.Background(), c)
-	if hammer && errors.Is(err, door.ErrUntraceable) {
-		c.Prepare = nil
-		c.Args[3] = "" // it can map the file itself
-		child, err = door.Start(context.Background(), c)
-	}
 	if err != nil {
 		complain(err)
 		return
@@ -198,7 +193,7 @@ func halfAnswer(c *door.Call) uint64 {
 
 func complain(err error) {
 	for name, kind := range map[string]error{
-		"unavailable ": door.ErrUnavailable, "untraceable ": door.ErrUntraceable, "no namespaces ": door.ErrNamespaces,
+		"unavailable ": door.ErrUnavailable, "no namespaces ": door.ErrNamespaces,
 	} {
 		if errors.Is(err, kind) {
 			fmt.Print(name)

@@ -117,7 +117,7 @@ func TestPrepareIsRefused(t *testing.T) {
 		"no privilege for mounts":      {door.Notify, "", unix.CLONE_NEWNS, probe(), "no namespaces door: the kernel gives this process no such namespaces: fork/exec"},
 		"that, by traps":               {door.Trap, "", unix.CLONE_NEWNS, probe(), "no namespaces door: the kernel gives this process no such namespaces: fork/exec"},
 		"flags that do not go":         {door.Any, "", unix.CLONE_NEWNS | unix.CLONE_FS, probe(), "invalid argument; the kernel was built without them"},
-		"ptrace":                       {door.Any, deny(unix.SYS_PTRACE, unix.EPERM), ownMounts, probe(), "untraceable door: the child may not be traced, so its"},
+		"ptrace":                       {door.Any, deny(unix.SYS_PTRACE, unix.EPERM), ownMounts, probe(), "unavailable door: runtime calls cannot be served here: the child may not be traced; run it outside of strace"},
 		"mount":                        {door.Any, deny(unix.SYS_MOUNT, unix.EPERM), ownMounts, probe(), "door: preparing the child: call 165"},
 		"a program that is not there":  {door.Any, "", ownMounts, "/nonexistent", "door: fork/exec /nonexistent: no such file"},
 		"a program that is no program": {door.Any, "", ownMounts, "/etc/passwd", "door: fork/exec /etc/passwd: permission denied"},

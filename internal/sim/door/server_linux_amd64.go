@@ -34,7 +34,7 @@ func newServer(l listener) *server {
 	return &server{listener: l, tester: unix.Gettid(), launched: make(chan launched, 1)}
 }
 
-// serve returns when no process is left that could call.
+// serve returns when the child has ended, which leaves no process behind.
 func (s *server) serve() {
 	defer s.listener.close()
 	if s.serveTest() != nil {
@@ -48,7 +48,6 @@ func (s *server) serve() {
 		s.hire(l)
 	}
 	s.working.Wait()
-	s.serveRest(l)
 }
 
 // hire starts a worker.
@@ -136,16 +135,4 @@ func (s *server) remaining() int {
 	defer s.mu.Unlock()
 	s.closing = true
 	return s.workers
-}
-
-// serveRest answers processes that a child has left behind, as one can that
-// was not traced at the start.
-func (s *server) serveRest(l launched) {
-	for {
-		n, ok, err := s.listener.next()
-		if !ok || err != nil {
-			return
-		}
-		s.answer(l, n)
-	}
 }

@@ -84,6 +84,10 @@ func sameFile(a, b string) bool {
 
 var libraries = []string{"/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib"}
 
+// stores are where else software is installed, which everybody may read and
+// only root writes: EGo's own libraries, and those of Nix and Guix.
+var stores = []string{"/opt/ego", "/opt/edgelessrt", "/nix/store", "/gnu/store"}
+
 // addLibraries adds the system's libraries for a program that is not static.
 func (w *World) addLibraries(exe string) error {
 	also, dynamic, err := loader(exe)
@@ -92,10 +96,14 @@ func (w *World) addLibraries(exe string) error {
 	}
 	dirs := slices.Clone(libraries)
 	for _, dir := range also {
-		if dir = filepath.Clean(dir); !slices.Contains(dirs, dir) {
-			dirs = append(dirs, dir)
+		more, err := w.moreLibraries(filepath.Clean(dir))
+		if err != nil {
+			return fmt.Errorf("exe: %s %w", exe, err)
 		}
+		dirs = append(dirs, more...)
 	}
+	slices.Sort(dirs)
+	dirs = slices.Compact(dirs)
 	for _, dir := range dirs {
 		if err := w.addLibrary(dir, dirs); err != nil {
 			return err
@@ -103,6 +111,21 @@ func (w *World) addLibraries(exe string) error {
 	}
 	w.addFile("/etc/ld.so.cache")
 	return nil
+}
+
+// moreLibraries is a directory that the program itself names, if it is to be
+// added: anything at all may be in it.
+func (w *World) moreLibraries(dir string) ([]string, error) {
+	within := func(above string) bool { return contains(above, dir) }
+	info, err := os.Stat(dir)
+	switch m := w.at(dir); {
+	case slices.ContainsFunc(libraries, within), err != nil || !info.IsDir():
+		return nil, nil
+	case m != nil && !m.memory(), slices.ContainsFunc(stores, func(s string) bool { return dir != s && contains(s, dir) }):
+		return []string{dir}, nil
+	}
+	return nil, fmt.Errorf("looks for libraries in %s, which is no directory of the system's libraries and would be seen whole; "+
+		"mount it in the enclave.json if that is meant, or link the program without -rpath", dir)
 }
 
 // addLibrary adds a directory of libraries. Where the enclave.json mounts the
@@ -144,7 +167,7 @@ func (w *World) free(dir string) error {
 }
 
 // loader reports whether a program is dynamically linked, and where it looks
-// for its loader and libraries besides the usual places.
+// for its loader and libraries besides the usual places. It says what it likes.
 func loader(exe string) (dirs []string, dynamic bool, err error) {
 	f, err := elf.Open(exe)
 	if err != nil {

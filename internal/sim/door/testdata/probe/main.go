@@ -162,7 +162,7 @@ func transforms(args []string) {
 // that are never answered among them. An answer that is not the host's it notes
 // in a page of a file, by a store, since it may not have the time for more.
 func hammer(args []string) {
-	note := mapNote(args[0], args[1])
+	note := noteAt(args[1])
 	busy := args[2] == "busy"
 	for i := range 4 {
 		number := uintptr(1000 + i)
@@ -184,21 +184,10 @@ func hammer(args []string) {
 	select {}
 }
 
-// mapNote maps a file, or is where it is mapped already.
-func mapNote(name, at string) *[8]byte {
-	if addr, err := strconv.ParseUint(at, 0, 64); err == nil {
-		p := uintptr(addr)
-		return *(**[8]byte)(unsafe.Pointer(&p))
-	}
-	file, err := os.OpenFile(name, os.O_RDWR, 0)
-	if err != nil {
-		panic(err)
-	}
-	note, err := syscall.Mmap(int(file.Fd()), 0, 4096, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
-	if err != nil {
-		panic(err)
-	}
-	return (*[8]byte)(note)
+// noteAt is where a file has been mapped.
+func noteAt(at string) *[8]byte {
+	p := uintptr(must(strconv.ParseUint(at, 0, 64)))
+	return *(**[8]byte)(unsafe.Pointer(&p))
 }
 
 // exit ends while another thread is in a call.
