@@ -40,26 +40,66 @@ func (m *machine) certificate(change func(claims []byte, quote []byte) pkix.Exte
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: crypto.Signer(key)}, err
 }
 
-func attested(claims, quote []byte) pkix.Extension { return ratls.Extension(quote, claims) }
+// certificateIn has a quote for each dialect.
+func (m *machine) certificateIn(dialects []ratls.Dialect) (*x509.Certificate, error) {
+	key, err := issue.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "An enclave"},
+		NotBefore: noon.Add(-time.Hour), NotAfter: noon.Add(time.Hour),
+	}
+	for _, d := range dialects {
+		data, err := d.ReportData(spki)
+		if err != nil {
+			return nil, err
+		}
+		quote, err := m.quoteFor(0, data)
+		if err != nil {
+			return nil, err
+		}
+		extension, err := d.Extension(spki, quote)
+		if err != nil {
+			return nil, err
+		}
+		template.ExtraExtensions = append(template.ExtraExtensions, extension)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
+}
+
+func attested(claims, quote []byte) pkix.Extension { return withClaims(quote, claims) }
+
+func withClaims(quote, claims []byte) pkix.Extension {
+	return pkix.Extension{Id: ratls.OID(), Value: ratls.Encode(quote, claims)}
+}
 
 func (m *machine) writeCertificates(dir string) error {
 	changed := func(claims, quote []byte) pkix.Extension {
 		claims[len(claims)-1] ^= 1
-		return ratls.Extension(quote, claims)
+		return withClaims(quote, claims)
 	}
 	unbound := func(claims, _ []byte) pkix.Extension {
 		quote, err := m.quoteFor(0, [64]byte{0xDA, 0x7A})
 		if err != nil {
 			panic(err)
 		}
-		return ratls.Extension(quote, claims)
+		return withClaims(quote, claims)
 	}
-	ego := func(_, quote []byte) pkix.Extension {
-		return pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 105, 1}, Value: quote}
+	sdk := func(_, quote []byte) pkix.Extension {
+		return pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 840, 113741, 1, 13, 1}, Value: quote}
 	}
 	files := map[string][]byte{}
 	for name, change := range map[string]func(claims, quote []byte) pkix.Extension{
-		"good": attested, "otherkey": changed, "unbound": unbound, "ego": ego,
+		"good": attested, "otherkey": changed, "unbound": unbound, "sdk": sdk,
 	} {
 		cert, err := m.certificate(change)
 		if err != nil {
@@ -71,6 +111,16 @@ func (m *machine) writeCertificates(dir string) error {
 		}
 		files[name+".der"] = leaf.Raw
 		files[name+".pem"] = append([]byte("\n"), bytes.Join([][]byte{issue.PEM(leaf), issue.PEM(m.authority.Root.Certificate)}, nil)...)
+	}
+	for name, dialects := range map[string][]ratls.Dialect{
+		"ego": {ratls.EGo}, "oe-report": {ratls.OpenEnclaveReport}, "oe-evidence": {ratls.OpenEnclaveEvidence},
+		"two": {ratls.Gramine, ratls.DICE},
+	} {
+		leaf, err := m.certificateIn(dialects)
+		if err != nil {
+			return err
+		}
+		files[name+".der"], files[name+".pem"] = leaf.Raw, issue.PEM(leaf)
 	}
 	files["cut.der"] = files["good.der"][:4000]
 	files["cut.pem"] = files["good.pem"][:2000]

@@ -25,7 +25,7 @@ type fetch struct {
 // collateralFetch writes a bundle with what some quotes, or a kind of
 // platform, are verified with.
 func collateralFetch(args []string, stdout, stderr io.Writer) int {
-	f, err := parseFetch(args, stderr)
+	f, err := parseFetch(args, stdout, stderr)
 	if err != nil {
 		return fail(stderr, err)
 	}
@@ -40,7 +40,7 @@ func collateralFetch(args []string, stdout, stderr io.Writer) int {
 	return exitYes
 }
 
-func parseFetch(args []string, stderr io.Writer) (*fetch, error) {
+func parseFetch(args []string, stdout, stderr io.Writer) (*fetch, error) {
 	flags := flag.NewFlagSet("collateral fetch", flag.ContinueOnError)
 	var f fetch
 	var s subjectFlags
@@ -48,9 +48,8 @@ func parseFetch(args []string, stderr io.Writer) (*fetch, error) {
 	source := flags.String("source", "intel", "`SOURCE` to ask: intel, azure, alibaba:REGION, alibaba-vpc:REGION, or the URL of a service with Intel's paths")
 	update := flags.String("update", "", "Intel's judgements after a TCB recovery: `early` or standard")
 	flags.StringVar(&f.output, "o", "", "write the bundle to `FILE` instead of standard output")
-	flags.SetOutput(stderr)
-	if err := flags.Parse(args); err != nil {
-		return nil, flag.ErrHelp
+	if err := parseFlags(flags, args, stdout, stderr); err != nil {
+		return nil, err
 	}
 	if (s.fmspc != "") == (flags.NArg() > 0) {
 		return nil, errors.New("say for what to fetch, in one way: QUOTE…, after the flags, or -fmspc HEX")

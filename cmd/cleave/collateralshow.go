@@ -26,7 +26,7 @@ type show struct {
 // collateralShow says what collateral is about, until when, and whether it is
 // signed under Intel's root.
 func collateralShow(args []string, stdout, stderr io.Writer) int {
-	s, err := parseShow(args, stderr)
+	s, err := parseShow(args, stdout, stderr)
 	if err != nil {
 		return fail(stderr, err)
 	}
@@ -51,16 +51,15 @@ func collateralShow(args []string, stdout, stderr io.Writer) int {
 	return exitYes
 }
 
-func parseShow(args []string, stderr io.Writer) (*show, error) {
+func parseShow(args []string, stdout, stderr io.Writer) (*show, error) {
 	flags := flag.NewFlagSet("collateral show", flag.ContinueOnError)
 	s := show{time: time.Now}
 	s.subject.register(flags)
 	at := flags.String("time", "", "judge at this `TIME`, RFC 3339 or Unix seconds, instead of now")
 	roots := flags.String("roots", "", "expect the root certificate in this `PEM` file instead of Intel's")
 	flags.BoolVar(&s.json, "json", false, "print JSON")
-	flags.SetOutput(stderr)
-	if err := flags.Parse(args); err != nil {
-		return nil, flag.ErrHelp
+	if err := parseFlags(flags, args, stdout, stderr); err != nil {
+		return nil, err
 	}
 	if flags.NArg() == 0 {
 		return nil, errors.New("collateral show takes FILE, DIR or URL, one or several, after the flags")

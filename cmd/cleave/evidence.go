@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cleave-sdk/cleave/attest"
@@ -19,6 +20,7 @@ type evidence struct {
 	*subject
 	json     bool
 	verifier attest.Verifier
+	data     *[64]byte // that the quote must be for, if not nil
 }
 
 // maxFileSize bounds what is read from a file, in bytes.
@@ -26,12 +28,13 @@ const maxFileSize = 16 << 20
 
 // verifierFlags say what to judge by.
 type verifierFlags struct {
-	collateral, at, roots string
+	collateral, at, roots, dialects string
 }
 
 func (f *verifierFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&f.collateral, "collateral", "", "`DIR|FILE|URL` with collateral: a folder, a bundle, or a service with Intel's paths")
 	flags.StringVar(&f.at, "time", "", "judge at this `TIME`, RFC 3339 or Unix seconds, instead of now")
+	flags.StringVar(&f.dialects, "dialect", "", "accept certificates of these `DIALECTS`, separated by commas, where otherwise verify accepts dice alone: dice, ego, oe-report, oe-evidence, gramine, rats-tls")
 	flags.StringVar(&f.roots, "roots", "", "trust the root certificate in this `PEM` file instead of Intel's")
 }
 
@@ -40,18 +43,37 @@ func (f *verifierFlags) set(v *attest.Verifier) error {
 		set(&v.Collateral, f.collateral, readCollateral),
 		set(&v.Root, f.roots, readRoot),
 		set(&v.Time, f.at, readTime),
+		set(&v.Dialects, f.dialects, readDialects),
 	)
 }
 
+// anyDialect accepts certificates in every dialect where none was named: for
+// those who look at evidence, and do not rely on it.
+func (e *evidence) anyDialect() {
+	if e.verifier.Dialects == nil {
+		e.verifier.Dialects = attest.AllDialects()
+	}
+}
+
+func readDialects(list string) (all []attest.Dialect, err error) {
+	for name := range strings.SplitSeq(list, ",") {
+		var d attest.Dialect
+		if err := d.UnmarshalText([]byte(strings.TrimSpace(name))); err != nil {
+			return nil, fmt.Errorf("-dialect: %w", err)
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
 // parseEvidence reads the command line. More flags may be set up already.
-func parseEvidence(flags *flag.FlagSet, args []string, stderr io.Writer) (*evidence, error) {
+func parseEvidence(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (*evidence, error) {
 	var e evidence
 	var f verifierFlags
 	f.register(flags)
 	flags.BoolVar(&e.json, "json", false, "print the verdict as JSON")
-	flags.SetOutput(stderr)
-	if err := flags.Parse(args); err != nil {
-		return nil, flag.ErrHelp
+	if err := parseFlags(flags, args, stdout, stderr); err != nil {
+		return nil, err
 	}
 	if flags.NArg() != 1 {
 		return nil, fmt.Errorf("%s takes one FILE or HOST:PORT, after the flags", flags.Name())

@@ -11,10 +11,11 @@ func inspect(args []string, stdout, stderr io.Writer) int {
 	if isSealed(args) {
 		return inspectSealed(args, stdout, stderr)
 	}
-	e, err := parseEvidence(flag.NewFlagSet("inspect", flag.ContinueOnError), args, stderr)
+	e, err := parseEvidence(flag.NewFlagSet("inspect", flag.ContinueOnError), args, stdout, stderr)
 	if err != nil {
 		return fail(stderr, err)
 	}
+	e.anyDialect()
 	v, err := decoded(e.subject)
 	if err == nil && e.verifier.Collateral != nil {
 		err = e.authenticate(v)

@@ -15,6 +15,9 @@ func (v *verdict) lines() (lines [][2]string) {
 			add("server", "%s, %s: it holds the certificate's key, which by itself says nothing", c.Server, c.Protocol)
 		}
 		add("certificate", "SHA-256 %s, %s, from %s to %s", c.SHA256, c.Subject, c.NotBefore, c.NotAfter)
+		if len(c.Dialects) > 0 {
+			add("dialect", "%s", c.dialects())
+		}
 	}
 	if v.Version != 0 {
 		add("quote", "%s, version %d", strings.ToUpper(v.TEE), v.Version)
@@ -55,6 +58,16 @@ func (v *verdict) lines() (lines [][2]string) {
 		add("trusted", "%s", yesNo(*v.Trusted, "yes", "NO: "+v.Error))
 	}
 	return lines
+}
+
+// dialects names those of the evidence as people and as the flag does.
+func (c *certificate) dialects() string {
+	var names []string
+	for _, d := range c.Dialects {
+		key, _ := d.MarshalText()
+		names = append(names, fmt.Sprintf("%v (-dialect %s)", d, key))
+	}
+	return strings.Join(names, " and ")
 }
 
 func (p *platform) line(fmspc string) string {

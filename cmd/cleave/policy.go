@@ -12,17 +12,13 @@ import (
 
 // policy starts a policy.
 func policy(args []string, stdout, stderr io.Writer) int {
-	if len(args) > 0 && args[0] == "init" {
-		return policyInit(args[1:], stdout, stderr)
-	}
-	fmt.Fprint(stderr, "usage: cleave policy init [-from FILE|HOST:PORT] [flags]\n")
-	return exitUsage
+	return choose(map[string]command{"init": policyInit}, "usage: cleave policy init [-from FILE|HOST:PORT] [flags]\n", args, stdout, stderr)
 }
 
 // policyInit writes the start of a policy, for the enclave whose evidence it
 // is given. Without collateral it says that the evidence was not verified.
 func policyInit(args []string, stdout, stderr io.Writer) int {
-	e, from, err := parseInit(args, stderr)
+	e, from, err := parseInit(args, stdout, stderr)
 	if err != nil {
 		return fail(stderr, err)
 	}
@@ -40,20 +36,21 @@ func policyInit(args []string, stdout, stderr io.Writer) int {
 	return exitYes
 }
 
-func parseInit(args []string, stderr io.Writer) (e *evidence, from string, err error) {
+func parseInit(args []string, stdout, stderr io.Writer) (e *evidence, from string, err error) {
 	e = new(evidence)
 	flags := flag.NewFlagSet("policy init", flag.ContinueOnError)
 	var f verifierFlags
 	f.register(flags)
 	flags.StringVar(&from, "from", "", "take the enclave from this `FILE|HOST:PORT`: a quote, a certificate, or a running service")
-	flags.SetOutput(stderr)
-	if err := flags.Parse(args); err != nil {
-		return nil, "", flag.ErrHelp
+	if err := parseFlags(flags, args, stdout, stderr); err != nil {
+		return nil, "", err
 	}
 	if flags.NArg() != 0 {
 		return nil, "", errors.New("policy init takes no arguments but its flags")
 	}
-	return e, from, errors.Join(set(&e.subject, from, readSubject), f.set(&e.verifier))
+	err = errors.Join(set(&e.subject, from, readSubject), f.set(&e.verifier))
+	e.anyDialect()
+	return e, from, err
 }
 
 // start is what the draft of a policy is filled in with.
@@ -62,6 +59,8 @@ type start struct {
 	Report *attest.Report
 	// Judged is false if Report has only what the evidence claims.
 	Judged bool
+	// Signed is, in place of evidence, when an executable was signed.
+	Signed string
 }
 
 func (e *evidence) start(from string) (*start, error) {

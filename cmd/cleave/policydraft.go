@@ -12,6 +12,9 @@ var draft = template.Must(template.New("policy").Parse(`// A policy for attested
 //
 // Taken from {{.From}}, authentic by
 // {{if .Report.IntelRoot}}Intel's root{{else}}a root that is NOT INTEL'S{{end}}, judged at {{.Report.Judged.UTC.Format "2006-01-02 15:04"}} UTC.
+{{- else if .Signed}}
+//
+// Taken from {{.From}}, as it was signed on {{.Signed}}.
 {{- else if .From}}
 //
 // Taken from {{.From}}, which HAS NOT BEEN VERIFIED.
@@ -71,7 +74,7 @@ var draft = template.Must(template.New("policy").Parse(`// A policy for attested
 
   // Debug enclaves keep nothing secret from their host.
 {{- if .Report.Debug}}
-  // THE EVIDENCE IS OF A DEBUG ENCLAVE, which this policy refuses.
+  // {{if .Signed}}IT IS SIGNED AS{{else}}THE EVIDENCE IS OF{{end}} A DEBUG ENCLAVE, which this policy refuses.
 {{- end}}
   "allowDebug": false
 }

@@ -21,7 +21,18 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"cleave": main})
+	testscript.Main(cleaned{m}, map[string]func(){"cleave": main})
+}
+
+// cleaned removes the fixtures after the tests.
+type cleaned struct{ *testing.M }
+
+func (c cleaned) Run() int {
+	status := c.M.Run()
+	if fixturesDir != "" {
+		os.RemoveAll(fixturesDir)
+	}
+	return status
 }
 
 // TestScripts has a synthetic machine's files in each script's folder.
@@ -29,7 +40,10 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   filepath.Join("testdata", "script"),
 		Setup: setup,
-		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"status": exitsWith, "envsubst": expand},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": exitsWith, "envsubst": expand, "background": background, "signal": sendSignal, "gone": isGone, "stillruns": isThere,
+			"doctor": examined,
+		},
 	})
 }
 
@@ -83,6 +97,8 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(stop)
+	env.Values[runningKey{}] = running{}
+	env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 	env.Setenv("ATTESTED", address)
 	env.Setenv("PLAIN", strings.TrimPrefix(server.URL, "http://"))
 	env.Setenv("SERVICE", server.URL+"/sgx/certification/v4")
@@ -90,6 +106,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("MEASUREMENT", hex.EncodeToString(measurement[:]))
 	env.Setenv("SIGNER", hex.EncodeToString(signer[:]))
 	return errors.Join(
+		setupProgram(env),
 		m.writeQuotes(env.WorkDir),
 		other.writeQuotes(filepath.Join(env.WorkDir, "other")),
 		m.writeCertificates(env.WorkDir),

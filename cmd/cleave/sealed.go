@@ -64,10 +64,9 @@ func readLead(name string, n int) (lead []byte, size int64, err error) {
 // whether any of it is true.
 func inspectSealed(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("inspect", flag.ContinueOnError)
-	flags.SetOutput(stderr)
 	asJSON := flags.Bool("json", false, "print as JSON")
-	if err := flags.Parse(args); err != nil {
-		return fail(stderr, flag.ErrHelp)
+	if err := parseFlags(flags, args, stdout, stderr); err != nil {
+		return fail(stderr, err)
 	}
 	if flags.NArg() != 1 {
 		return fail(stderr, errors.New("inspect takes one FILE, after the flags"))

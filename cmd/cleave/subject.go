@@ -21,11 +21,11 @@ import (
 // has one in it.
 type subject struct {
 	quote []byte
-	data  [64]byte // with which a quote speaks for the certificate's key
-	err   error    // why there is no quote
+	err   error // why there is no quote
 
 	certificate *x509.Certificate
-	server      string // that has shown the certificate, if one has
+	evidence    []attest.Evidence // all that the certificate has
+	server      string            // that has shown the certificate, if one has
 	protocol    string
 }
 
@@ -112,7 +112,9 @@ func unreadableCertificate(err error) error {
 
 func certified(cert *x509.Certificate) *subject {
 	s := &subject{certificate: cert}
-	s.quote, s.data, s.err = attest.CertificateQuote(cert)
+	if s.evidence, s.err = attest.CertificateEvidence(cert); s.err == nil {
+		s.quote = s.evidence[0].Quote
+	}
 	return s
 }
 

@@ -60,16 +60,17 @@ type share struct {
 	Evaluation uint32   `json:"evaluation"`
 }
 
-// certificate is an attested certificate. Bound is whether the quote's report
-// data name the certificate's key.
+// certificate is an attested certificate. Bound is whether the report data of
+// all its quotes name the certificate's key, each by the rule of its dialect.
 type certificate struct {
-	SHA256    string `json:"sha256"`
-	Subject   string `json:"subject"`
-	NotBefore string `json:"notBefore"`
-	NotAfter  string `json:"notAfter"`
-	Bound     bool   `json:"bound"`
-	Server    string `json:"server,omitempty"` // that has shown it
-	Protocol  string `json:"protocol,omitempty"`
+	SHA256    string           `json:"sha256"`
+	Subject   string           `json:"subject"`
+	NotBefore string           `json:"notBefore"`
+	NotAfter  string           `json:"notAfter"`
+	Bound     bool             `json:"bound"`
+	Dialects  []attest.Dialect `json:"dialects,omitempty"` // of its quotes
+	Server    string           `json:"server,omitempty"`   // that has shown it
+	Protocol  string           `json:"protocol,omitempty"`
 }
 
 type enclave struct {
@@ -117,8 +118,13 @@ func (v *verdict) certify(s *subject) {
 		Subject:   fmt.Sprintf("%.200s", printable(s.certificate.Subject.String())),
 		NotBefore: s.certificate.NotBefore.UTC().Format(time.RFC3339),
 		NotAfter:  s.certificate.NotAfter.UTC().Format(time.RFC3339),
+		Bound:     len(s.evidence) > 0,
 		Server:    s.server,
 		Protocol:  s.protocol,
+	}
+	for _, e := range s.evidence {
+		v.Certificate.Dialects = append(v.Certificate.Dialects, e.Dialect)
+		v.Certificate.Bound = v.Certificate.Bound && e.Bound
 	}
 }
 
@@ -130,9 +136,6 @@ func (v *verdict) decode(s *subject) error {
 	if err != nil {
 		v.Error = err.Error()
 		return err
-	}
-	if v.Certificate != nil {
-		v.Certificate.Bound = q.Data == s.data
 	}
 	platform, root, err := q.Origin()
 	if err != nil {

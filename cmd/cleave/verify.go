@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,11 +20,15 @@ func verify(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
 	var p policyFlags
 	p.register(flags)
-	e, err := parseEvidence(flags, args, stderr)
+	data := flags.String("report-data", "", "expect the quote to be for this data, in `HEX`: 64 bytes, or fewer that are followed by zeros")
+	e, err := parseEvidence(flags, args, stdout, stderr)
 	if err != nil {
 		return fail(stderr, err)
 	}
 	if e.verifier.Policy, err = p.policy(); err != nil {
+		return fail(stderr, err)
+	}
+	if err := e.expect(*data); err != nil {
 		return fail(stderr, err)
 	}
 	v, err := decoded(e.subject)
@@ -51,7 +56,27 @@ func (e *evidence) appraise(v *verdict) error {
 		return err
 	}
 	v.authentic(r)
+	if e.data != nil && r.Data != *e.data {
+		return fmt.Errorf("the quote is for %x, wanted %x: it was made for something else; do not trust who sent it", r.Data, *e.data)
+	}
 	return e.verifier.Policy.Check(r)
+}
+
+// expect reads the report data that a bare quote must have.
+func (e *evidence) expect(text string) error {
+	if text == "" {
+		return nil
+	}
+	if e.certificate != nil {
+		return errors.New("-report-data is for bare quotes: that of a certificate names its key, which is checked anyway")
+	}
+	b, err := hex.DecodeString(text)
+	e.data = new([64]byte)
+	if err != nil || len(b) > len(e.data) {
+		return fmt.Errorf("-report-data %.200q is not up to 128 hexadecimal digits, two a byte", text)
+	}
+	copy(e.data[:], b)
+	return nil
 }
 
 // policyFlags are the three ways to name whom to trust.

@@ -38,6 +38,11 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return serve(ctx, p)
+}
+
+// serve serves until ctx ends, whatever the platform.
+func serve(ctx context.Context, p *enclave.Platform) error {
 	conn, err := ocall.Dial(ctx, calls.Service)
 	if err != nil {
 		return err
@@ -59,5 +64,6 @@ func run(ctx context.Context) error {
 		return err
 	}
 	server := http.Server{Handler: v.routes(), ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
+	defer context.AfterFunc(ctx, func() { server.Close() })()
 	return server.Serve(l)
 }

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/cleave-sdk/cleave/attest"
+	"github.com/cleave-sdk/cleave/internal/aesm"
+	"github.com/cleave-sdk/cleave/internal/doctor"
+)
+
+// diagnosis is the JSON form of "doctor", and an interface: fields are added,
+// never changed.
+type diagnosis struct {
+	Worst    doctor.Status    `json:"worst"`
+	FMSPC    string           `json:"fmspc,omitempty"`
+	Findings []doctor.Finding `json:"findings"`
+}
+
+// examine says what keeps this machine from running a trusted half. Warnings
+// alone are a yes: what they are about may be what is wanted.
+func examine(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
+	asJSON := flags.Bool("json", false, "print as JSON")
+	var s suspect
+	flags.TextVar(&s.fmspc, "fmspc", attest.FMSPC{}, "ask what Intel says of this kind of CPU, 12 hexadecimal digits `HEX`")
+	flags.StringVar(&s.quote, "quote", "", "ask what Intel says of the CPU that made the quote in `FILE`")
+	if err := parseFlags(flags, args, stdout, stderr); err != nil {
+		return fail(stderr, err)
+	}
+	fmspc, err := s.kind()
+	if err == nil && flags.NArg() != 0 {
+		err = errors.New("doctor takes no arguments but its flags: it examines the machine it runs on")
+	}
+	if err != nil {
+		return fail(stderr, err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	node := doctor.Here(askAESM)
+	node.FMSPC = fmspc
+	findings := doctor.Examine(ctx, node)
+	d := &diagnosis{doctor.Worst(findings), fmspc, findings}
+	d.print(stdout, *asJSON)
+	if d.Worst == doctor.Failure {
+		return exitNo
+	}
+	return exitYes
+}
+
+// suspect is how the kind of CPU is named.
+type suspect struct {
+	fmspc attest.FMSPC
+	quote string
+}
+
+var errSuspect = errors.New("name the kind of CPU in one way: -fmspc or -quote")
+
+// kind is the FMSPC in hexadecimal, or empty if nobody has named it.
+func (s *suspect) kind() (string, error) {
+	switch {
+	case s.quote == "" && s.fmspc == attest.FMSPC{}:
+		return "", nil
+	case s.quote == "":
+		return s.fmspc.String(), nil
+	case s.fmspc != attest.FMSPC{}:
+		return "", errSuspect
+	}
+	evidence, err := readSubject(s.quote)
+	if err == nil {
+		err = evidence.err
+	}
+	if err != nil {
+		return "", err
+	}
+	of, err := attest.SubjectOf(evidence.quote)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", s.quote, err)
+	}
+	return attest.FMSPC(of.FMSPC).String(), nil
+}
+
+// askAESM is a round trip that makes no quote: the service loads its quoting
+// enclave and names it.
+func askAESM(ctx context.Context, socket string) (time.Duration, error) {
+	client := &aesm.Client{Socket: socket}
+	start := time.Now()
+	_, err := client.Target(ctx)
+	return time.Since(start), err
+}
+
+func (d *diagnosis) print(w io.Writer, asJSON bool) {
+	if asJSON {
+		printJSON(w, d)
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	defer t.Flush()
+	for _, f := range d.Findings {
+		fmt.Fprintf(t, "%v\t%s\t%s\n", f.Status, f.Check, oneLine(f.Says))
+		if f.Fix != "" {
+			fmt.Fprintf(t, "\t\t  fix: %s\n", oneLine(f.Fix))
+		}
+	}
+}
+
+// oneLine keeps a finding, part of which may be a service's or a file's, from
+// looking like two, and from moving the columns.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// snippets are the fenced blocks of WALKTHROUGH.md that are marked "sh local",
+// in their order.
+func snippets(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("WALKTHROUGH.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var script strings.Builder
+	blocks := strings.Split(string(text), "\n```sh local\n")[1:]
+	if len(blocks) < 10 {
+		t.Fatalf("only %d snippets", len(blocks))
+	}
+	for _, block := range blocks {
+		code, _, ok := strings.Cut(block, "\n```\n")
+		if !ok {
+			t.Fatalf("no end: %.100s", block)
+		}
+		script.WriteString(code + "\n")
+	}
+	return script.String()
+}
+
+// TestWalkthrough runs the local part from the document's own snippets, as one
+// who follows it does, but for the ports.
+func TestWalkthrough(t *testing.T) {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("trusted halves run on linux/amd64 only")
+	}
+	for _, tool := range []string{"bash", "curl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("the walkthrough needs %s", tool)
+		}
+	}
+	home := t.TempDir()
+	out := play(t, home, snippets(t))
+	dir := filepath.Join(home, "attestedhttp")
+	value := read(t, filepath.Join(dir, "value"))
+	mac := hmac.New(sha256.New, []byte(value))
+	mac.Write([]byte("hello"))
+	if n := strings.Count(out, hex.EncodeToString(mac.Sum(nil))); n != 2 {
+		t.Errorf("answered rightly %d times, not before and after the kill", n)
+	}
+	for _, line := range []string{"no SGX here", "not ready: ", "ok\n", "given to measurement ", "ready, launch 1\n", "ready, launch 2\n", "TCB UpToDate\n", "refused: not the owner\n", "refused: not Intel's root\n", "refused: not this signer\n", "attestedhttp_launches_total 2\n", "ended well\n"} {
+		if !strings.Contains(out, line) && (line != "no SGX here" || !strings.Contains(out, "ok ")) {
+			t.Errorf("no %q", line)
+		}
+	}
+	if t.Failed() {
+		t.Logf("%s\nthe log:\n%s", out, read(t, filepath.Join(dir, "host.log")))
+	}
+	for _, dialect := range []string{"aks", "ack", "intel"} {
+		checkOverlay(t, filepath.Join("deploy", "overlays", dialect, "deployment.yaml"), read(t, filepath.Join(dir, dialect+".yaml")))
+	}
+}
+
+var update = flag.Bool("update", false, "write the overlays anew")
+
+// checkOverlay compares with what the command has written.
+func checkOverlay(t *testing.T, name, written string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(written), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if read(t, name) != written {
+		t.Errorf("%s is not what the command writes: go test -update makes it anew", name)
+	}
+}
+
+// play runs a script with a home of its own. Go's caches stay where they are.
+func play(t *testing.T, home, script string) string {
+	t.Helper()
+	for _, address := range []string{"127.0.0.1:8443", "127.0.0.1:8080", "127.0.0.1:8081"} {
+		script = strings.ReplaceAll(script, address, free(t))
+	}
+	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
+	cmd.Dir = filepath.Join("..", "..")
+	cmd.Env = append(os.Environ(), "HOME="+home)
+	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH"} {
+		value, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Env = append(cmd.Env, name+"="+strings.TrimSpace(string(value)))
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it has in the background ends with it
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	tooLong := time.AfterFunc(2*patient, func() { cmd.Cancel() })
+	defer tooLong.Stop()
+	out, err := cmd.CombinedOutput()
+	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	if err != nil {
+		t.Fatalf("%v after:\n%s", err, out)
+	}
+	return string(out)
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(b)
+}
