@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"syscall"
@@ -12,8 +13,9 @@ import (
 )
 
 // prepareHurdles puts this process where systems are that allow less, by
-// executing it again: "limit" is a user without user namespaces to be had, and
-// "profile" has no new namespaces and mounts, as in Docker.
+// executing it again: "limit" is a user without user namespaces to be had,
+// "profile" has no new namespaces and mounts, as in Docker, and "traced" has a
+// tracer that follows all processes.
 func prepareHurdles(kind string) {
 	var err error
 	switch kind {
@@ -23,6 +25,8 @@ func prepareHurdles(kind string) {
 		err = limit()
 	case "profile":
 		err = profile()
+	case "traced":
+		err = traced()
 	}
 	if err == nil {
 		os.Setenv(hurdlesVariable, "")
@@ -44,6 +48,16 @@ func limit() error {
 		}
 	}
 	return nil
+}
+
+func traced() error {
+	os.Setenv(hurdlesVariable, "")
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	strace := []string{"strace", "-f", "-e", "trace=none", "-o", "/dev/null", exe}
+	return syscall.Exec(os.Getenv(straceVariable), append(strace, os.Args[1:]...), os.Environ())
 }
 
 func profile() error {
@@ -96,6 +110,23 @@ func TestWithoutNamespaces(t *testing.T) {
 		got, stderr, err = s.launch(t, "cwd")
 		if err == nil || len(got) > 0 || !strings.Contains(stderr, "inside: host: with Strict") || !strings.Contains(stderr, says) {
 			t.Errorf("%s, strict: %v, %v: %s", hurdles, got, err, stderr)
+		}
+	}
+}
+
+// Where the trusted half cannot be kept from starting processes, it does not
+// run.
+func TestUnderStrace(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("no strace")
+	}
+	s := newScene(t, builds["static"], uint32(os.Getuid()))
+	s.hurdles, s.strace = "traced", strace
+	for _, s.strict = range []bool{false, true} {
+		got, stderr, err := s.launch(t, "cwd", "fork")
+		if err == nil || len(got) > 0 || !strings.Contains(stderr, "run it outside of strace -f") || strings.Contains(stderr, "not reproduced") {
+			t.Errorf("%v, %v: %s", got, err, stderr)
 		}
 	}
 }

@@ -32,6 +32,7 @@ type scene struct {
 	user    uint32
 	hurdles string // see prepareHurdles
 	strict  bool
+	strace  string // the program, for hurdles that need it
 }
 
 func newScene(t *testing.T, environment []string, user uint32) scene {
@@ -101,6 +102,7 @@ const (
 	insideVariable  = "CLEAVE_TEST_INSIDE"
 	hurdlesVariable = "CLEAVE_TEST_HURDLES"
 	strictVariable  = "CLEAVE_TEST_STRICT"
+	straceVariable  = "CLEAVE_TEST_STRACE"
 )
 
 // launch has the trusted half do things and returns what came of each, and
@@ -109,7 +111,7 @@ func (s scene) launch(t *testing.T, things ...string) (came map[string]string, s
 	t.Helper()
 	cmd := exec.Command(filepath.Join(s.dir, "host"), append([]string{"-test.run=^TestInside$"}, things...)...)
 	cmd.Dir = s.dir
-	cmd.Env = []string{insideVariable + "=1", hurdlesVariable + "=" + s.hurdles, strictVariable + "=" + strconv.FormatBool(s.strict),
+	cmd.Env = []string{insideVariable + "=1", hurdlesVariable + "=" + s.hurdles, strictVariable + "=" + strconv.FormatBool(s.strict), straceVariable + "=" + s.strace,
 		"TMPDIR=" + s.dir, "HOME=" + s.dir, "FROM_HOST=yes", "DROPPED=yes", "EDG_PASSED=yes"}
 	cmd.SysProcAttr = s.attributes()
 	var out, said bytes.Buffer

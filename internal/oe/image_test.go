@@ -103,6 +103,11 @@ func TestCheckImage(t *testing.T) {
 	if err := oe.CheckImage(bytes.NewReader(own)); err != nil {
 		t.Error(err)
 	}
+	clear(own[40:48]) // the section headers, which were at the end
+	clear(own[60:64])
+	if err := oe.CheckImage(bytes.NewReader(own)); err != nil {
+		t.Errorf("without sections: %v", err)
+	}
 	for _, n := range []uint64{0, 1, 63, 64, 1000, end / 2, end - 1} {
 		if err := oe.CheckImage(bytes.NewReader(own[:n])); err == nil || !strings.Contains(err.Error(), "it is not whole, or damaged; build it again") {
 			t.Errorf("%d of %d bytes: %v", n, len(own), err)

@@ -20,7 +20,8 @@
 // not there either: no /dev, /proc or /sys. What EGo's runtime has the host do,
 // is there to be done without it: the files by which names are resolved, and the
 // directories of the sockets in Config. A dynamically linked program sees the
-// system's libraries, read-only; under EGo they are part of it.
+// system's libraries, read-only; under EGo they are part of it. Plan refuses one
+// that names other directories, which the enclave.json does not mount.
 package world
 
 import (
