@@ -52,6 +52,9 @@ func (i *Instance) simulate(c Config, m *manifest.Manifest, environment []string
 		return err
 	}
 	id, err := identify(m, signer)
+	if err == nil {
+		err = context.Cause(i.ctx) // what came before takes its time, and heeds nobody
+	}
 	if err != nil {
 		return err
 	}
@@ -68,9 +71,6 @@ func (i *Instance) simulate(c Config, m *manifest.Manifest, environment []string
 		CollateralURL: url,
 		Identity:      attestIdentity(id),
 		State:         state,
-	}
-	if err := context.Cause(i.ctx); err != nil {
-		return err
 	}
 	if err := i.announce(c, m); err != nil {
 		return err
