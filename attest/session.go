@@ -155,9 +155,8 @@ func (s *Session) Server(ctx context.Context, conn net.Conn) (*Conn, error) {
 func (s *Session) establish(ctx context.Context, conn *tls.Conn, self role, own *shown) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
-	var r *round
-	err := s.begin(ctx, conn, self, own, &r)
 	var report *Report
+	r, err := s.begin(ctx, conn, self, own)
 	if err == nil {
 		err = within(ctx, conn, func() (err error) {
 			report, err = r.run(ctx)
@@ -179,21 +178,22 @@ func (s *Session) establish(ctx context.Context, conn *tls.Conn, self role, own 
 
 // begin makes the handshake and exchanges greetings. A server waits less long
 // for that: it knows nothing of the client, and has done nothing yet.
-func (s *Session) begin(ctx context.Context, conn *tls.Conn, self role, own *shown, r **round) error {
+func (s *Session) begin(ctx context.Context, conn *tls.Conn, self role, own *shown) (r *round, err error) {
 	if self == server {
 		short, cancel := context.WithTimeout(ctx, beginTimeout)
 		defer cancel()
 		ctx = short
 	}
-	return within(ctx, conn, func() (err error) {
+	err = within(ctx, conn, func() (err error) {
 		if err = conn.HandshakeContext(ctx); err != nil {
 			return err
 		}
-		if *r, err = s.newRound(conn, self, own); err != nil {
+		if r, err = s.newRound(conn, self, own); err != nil {
 			return err
 		}
-		return (*r).greet()
+		return r.greet()
 	})
+	return r, err
 }
 
 // within has whatever f waits for on conn fail when ctx ends.

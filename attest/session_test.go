@@ -170,6 +170,18 @@ func TestSessionALPNAndNames(t *testing.T) {
 	}
 }
 
+// TestSessionServerByTLSAlone: a client to which servers prove nothing verifies
+// them in the usual way, also if nobody has told it how.
+func TestSessionServerByTLSAlone(t *testing.T) {
+	m := newMachine(t)
+	q := m.quoter(t, "friend")
+	client := &attest.Session{Self: q, AnyPeer: true}
+	c, s := meet(t, client, &attest.Session{Peer: m.verifier(t, "friend"), TLS: plainConfig(t)})
+	if !errors.As(c.err, new(*tls.CertificateVerificationError)) || s.err == nil || q.made.Load() != 0 {
+		t.Errorf("%v, %v", c.err, s.err)
+	}
+}
+
 // TestSessionCertificates has servers that choose their certificate in every
 // way there is: the quote must name the one that was shown.
 func TestSessionCertificates(t *testing.T) {

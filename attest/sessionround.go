@@ -89,9 +89,7 @@ func (r *round) run(ctx context.Context) (*Report, error) {
 		err = r.prove(ctx)
 	}
 	if err == nil {
-		err = r.say(frame{kind: frameAccepted})
-	}
-	if err == nil {
+		r.say(frame{kind: frameAccepted})
 		_, err = r.receive(frameAccepted)
 	}
 	if err != nil {
@@ -109,9 +107,7 @@ func (r *round) runClient(ctx context.Context) (*Report, error) {
 		_, err = r.receive(frameAccepted)
 	}
 	if err == nil {
-		err = r.say(frame{kind: frameAccepted})
-	}
-	if err == nil {
+		r.say(frame{kind: frameAccepted})
 		err = r.send()
 	}
 	if err != nil {
@@ -130,7 +126,8 @@ func (r *round) prove(ctx context.Context) error {
 	if err != nil {
 		return r.refuse(reasonQuote, err)
 	}
-	return r.say(frame{frameEvidence, quote})
+	r.say(frame{frameEvidence, quote})
+	return nil
 }
 
 // judge verifies the peer's evidence, if it is to have any. What the quote
@@ -153,10 +150,7 @@ func (r *round) judge(ctx context.Context) (*Report, error) {
 	return report, nil
 }
 
-func (r *round) say(f frame) error {
-	r.out = f.append(r.out)
-	return nil
-}
+func (r *round) say(f frame) { r.out = f.append(r.out) }
 
 func (r *round) send() error {
 	out := r.out

@@ -121,6 +121,7 @@ func TestCalls(t *testing.T) {
 		"a session wants one":              {client: session(&attest.Session{Peer: trustA}), server: credentials.NewTLS(a.own.ServerTLS())},
 		"a server wants a session":         {client: newTLS(t, trustA, nil), server: session(&attest.Session{Self: a.Platform, AnyPeer: true, TLS: a.own.ServerTLS()})},
 		"a mutual server wants one":        {client: session(&attest.Session{Peer: trustA}), server: session(&attest.Session{Self: a.Platform, Peer: trustB, TLS: a.own.ServerTLS()})},
+		"any server, by TLS alone":         {client: session(&attest.Session{Self: b.Platform, AnyPeer: true}), server: session(&attest.Session{Peer: trustB, TLS: a.own.ServerTLS()})},
 		"a server without a configuration": {client: session(&attest.Session{Peer: trustA}), server: session(&attest.Session{Self: a.Platform, AnyPeer: true})},
 	} {
 		t.Run(name, func(t *testing.T) {
