@@ -147,7 +147,7 @@ func (l *line) fail(err error) {
 	for i := range l.limits {
 		l.failQueue(&l.limits[i].waiting)
 	}
-	l.nc.Close()
+	hangUp(l.nc)
 }
 
 func (s *slot) fail(err error) {

@@ -15,6 +15,11 @@ type link struct {
 
 func newLink(nc net.Conn) link { return link{nc, newWriter(nc)} }
 
+// hangUp closes nc, soon. Closing a descriptor waits for whoever reads from it,
+// and that is a receiver for as long as the connection lasts: nobody who holds a
+// lock that it may want, nor the receiver itself, can wait for that.
+func hangUp(nc net.Conn) { go nc.Close() }
+
 // gone is what the end of a connection comes to, given the error that ended it.
 func gone(err error) error {
 	switch {

@@ -156,7 +156,7 @@ func (w *writer) rest() {
 
 func (w *writer) fail(err error) {
 	w.err, w.busy, w.waiting = err, false, nil
-	w.nc.Close() // whoever reads from it hears of the end
+	hangUp(w.nc) // whoever reads from it hears of the end
 }
 
 // room returns a buffer for a frame with a body of n bytes, or the one given if
