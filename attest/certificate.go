@@ -85,6 +85,8 @@ func (v *Verifier) judgeEvidence(ctx context.Context, e *testimony) (*judgement,
 		return nil, err
 	}
 	j.dialect = Dialect(b.Dialect)
+	// Once more, of the bytes that have been verified: those that were read
+	// before are the caller's.
 	if err := j.report().carries(b.Data); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 // parentheses.
 //
 //	ErrMalformed    cannot be read             have it sent again, whole
+//	                or not there               ask where it is
 //	ErrUnsupported  of a kind not verified     ask for the kind it names
 //	ErrForged       not genuine, or of         do not trust who sent it
 //	                something else than asked

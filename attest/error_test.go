@@ -34,7 +34,7 @@ func oneSentence(t testing.TB, err error) {
 		}
 	}
 	advice := false
-	for _, what := range []string{"; have it", "; do not", "etch ", "; name it", "only ", "there is ", "accept it in the policy", "needs "} {
+	for _, what := range []string{"; have it", "; do not", "etch ", "; name it", "; ask for ", "only ", "there is ", "accept it in the policy", "needs "} {
 		advice = advice || strings.Contains(text, what)
 	}
 	if !advice || strings.HasSuffix(text, ".") || strings.Count(text, "; ") > 2 {

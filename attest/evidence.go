@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cleave-sdk/cleave/internal/ratls"
@@ -26,7 +27,7 @@ type Evidence struct {
 // dialect there is. A certificate without any is [ErrMalformed], one whose
 // evidence is in no dialect [ErrUnsupported].
 func CertificateEvidence(cert *x509.Certificate) ([]Evidence, error) {
-	found, err := readEvidence(cert)
+	found, err := readEvidence(cert, false)
 	if err != nil {
 		return nil, err
 	}
@@ -45,9 +46,14 @@ type testimony struct {
 	ok   bool     // whether it can be read at all
 }
 
-func readEvidence(cert *x509.Certificate) (all []testimony, err error) {
+// readEvidence reads quotes as they will be verified: padded, where that is
+// allowed, or not.
+func readEvidence(cert *x509.Certificate, padded bool) (all []testimony, err error) {
 	found, err := ratls.Read(cert)
 	switch {
+	case errors.Is(err, ratls.ErrNone):
+		return nil, &failure{ErrMalformed, err, bare(err) + ": its server speaks plain TLS, or shows an authority's chain for this name, or has evidence in a Session only; " +
+			"ask for its attested certificate, under another name or at another port, or use a Session"}
 	case errors.Is(err, ratls.ErrForeign):
 		return nil, because(ErrUnsupported, err)
 	case errors.Is(err, ratls.ErrUnbound):
@@ -56,7 +62,11 @@ func readEvidence(cert *x509.Certificate) (all []testimony, err error) {
 		return nil, because(ErrMalformed, err)
 	}
 	for _, e := range found {
-		q, err := parseOf(SGX, e.Quote)
+		quote := e.Quote
+		if padded {
+			quote = unpadded(quote)
+		}
+		q, err := parseOf(SGX, quote)
 		if err != nil {
 			all = append(all, testimony{Evidence: e})
 			continue
@@ -82,10 +92,11 @@ func (e *testimony) binding() (b ratls.Binding, ok bool) {
 // extension is, no other counts. At least one of all must be accepted, and
 // those beside it must be good too, so that none is a way around another.
 func (v *Verifier) agreed(cert *x509.Certificate) ([]testimony, error) {
-	all, err := readEvidence(cert)
+	all, err := readEvidence(cert, v.AllowZeroPadding)
 	if err != nil {
 		return nil, err
 	}
+	read := slices.Clone(all)
 	trusted := false
 	for i := range all {
 		trusted = v.choose(&all[i]) || trusted
@@ -96,10 +107,20 @@ func (v *Verifier) agreed(cert *x509.Certificate) ([]testimony, error) {
 	}
 	for i := range all { // before anything costs
 		if _, bound := all[i].binding(); all[i].ok && !bound {
-			return nil, errOtherData()
+			return nil, read[i].unbound()
 		}
 	}
 	return all, nil
+}
+
+// unbound is why no dialect that is accepted is that of the quote.
+func (e *testimony) unbound() error {
+	b, bound := e.binding()
+	if !bound {
+		return errOtherData()
+	}
+	return &failure{kind: ErrForged, text: fmt.Sprintf("the quote was made for something else: its report data are those of %v, which is not accepted; "+
+		"name its dialect if that is meant", b.Dialect)}
 }
 
 // choose leaves those dialects that are accepted, if there are any.

@@ -22,8 +22,9 @@ const (
 // name is not verified, nor any certificate authority asked; the evidence in the
 // certificate takes their place. To have both, see [Verifier.AddTo].
 //
-// Each handshake takes at most [Verifier.Timeout] to verify, and little where the
-// verdict on the certificate is known: see [Verifier]. A connection that has been
+// Each handshake takes at most [Verifier.Timeout] to verify, unless a [Source]
+// ignores its context, and little where the verdict on the certificate is known:
+// see [Verifier]. A connection that has been
 // verified stays open however long it lasts. A server's refusal
 // reaches a client of TLS 1.3 with its first read: its handshake is complete
 // before the server has looked at its certificate.
@@ -44,7 +45,8 @@ func (v *Verifier) TLSConfig() *tls.Config {
 // needs a certificate of an authority that has the evidence too, over the same
 // key. That is the way to have an attested and a named peer at once. Base's own
 // VerifyPeerCertificate and VerifyConnection are called, the latter for peers
-// that have been verified. NextProtos and certificates stay as they are.
+// that have been verified. NextProtos and certificates stay as they are, and
+// so does KeyLogWriter: whoever has what it writes can read the connections.
 //
 // TLS 1.3 is required, sessions are not resumed, and servers require a
 // certificate. It is an error if base cannot be had with that: if it ends below

@@ -386,13 +386,13 @@ func TestAddTo(t *testing.T) {
 	p := newPair(t)
 	seen := false
 	base := &tls.Config{
-		InsecureSkipVerify: true, NextProtos: []string{"ours"}, MinVersion: tls.VersionTLS10, Certificates: []tls.Certificate{p.cert},
+		InsecureSkipVerify: true, KeyLogWriter: io.Discard, NextProtos: []string{"ours"}, MinVersion: tls.VersionTLS10, Certificates: []tls.Certificate{p.cert},
 		VerifyPeerCertificate: func([][]byte, [][]*x509.Certificate) error { seen = true; return nil },
 	}
 	config := must(p.v.AddTo(base))(t)
 	server := must(p.v.AddTo(base))(t)
 	state, err := dial(t, serve(t, server), config)
-	if err != nil || state.NegotiatedProtocol != "ours" || !seen {
+	if err != nil || state.NegotiatedProtocol != "ours" || !seen || config.KeyLogWriter != io.Discard {
 		t.Errorf("%v, protocol %q, its own called: %v", err, state.NegotiatedProtocol, seen)
 	}
 	if base.VerifyConnection != nil || base.MinVersion != tls.VersionTLS10 || base.SessionTicketsDisabled || base.ClientAuth != tls.NoClientCert {

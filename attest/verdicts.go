@@ -14,6 +14,10 @@ const (
 	maxUnproven = 256
 )
 
+// maxFlights bounds the certificates that are verified at once, each with a
+// question to the source: others wait.
+const maxFlights = 64
+
 // verdicts remembers what certificates prove that the policy trusted when it
 // was asked: a function of their bytes, and never who has shown them. Whether
 // that still holds is for the caller to see. It is safe for concurrent use.
@@ -23,6 +27,7 @@ type verdicts struct {
 	unproven map[verdictKey]proof
 	shared   []*Collateral // that they rest on
 	flights  map[verdictKey]*flight
+	places   chan struct{} // has one for each flight that has begun
 }
 
 func (d *verdicts) find(key verdictKey) proof {
@@ -125,8 +130,12 @@ func (d *verdicts) once(ctx context.Context, key verdictKey, verify func() (proo
 	case <-f.done:
 		return f.found, f.left, f.err
 	case <-ctx.Done():
-		return nil, false, because(ErrCollateral, fmt.Errorf("the verification did not end in time: %w", context.Cause(ctx)))
+		return nil, false, late(ctx)
 	}
+}
+
+func late(ctx context.Context) error {
+	return because(ErrCollateral, fmt.Errorf("the verification did not end in time: %w", context.Cause(ctx)))
 }
 
 func (d *verdicts) join(key verdictKey) (f *flight, first bool) {
@@ -137,7 +146,7 @@ func (d *verdicts) join(key verdictKey) (f *flight, first bool) {
 		return f, false
 	}
 	if d.flights == nil {
-		d.flights = map[verdictKey]*flight{}
+		d.flights, d.places = map[verdictKey]*flight{}, make(chan struct{}, maxFlights)
 	}
 	f = &flight{done: make(chan struct{}), left: true}
 	d.flights[key] = f
@@ -151,6 +160,12 @@ func (d *verdicts) fly(ctx context.Context, key verdictKey, f *flight, verify fu
 		delete(d.flights, key)
 		close(f.done)
 	}()
+	select {
+	case d.places <- struct{}{}:
+		defer func() { <-d.places }()
+	case <-ctx.Done():
+		return nil, late(ctx) // f.left is true
+	}
 	found, err := verify()
 	f.found, f.err, f.left = found, err, err != nil && ctx.Err() != nil
 	return found, err

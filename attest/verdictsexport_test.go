@@ -7,6 +7,7 @@ const (
 	MaxProven   = maxProven
 	MaxUnproven = maxUnproven
 	MaxShared   = maxParsed
+	MaxFlights  = maxFlights
 )
 
 // Kept is how many verdicts v remembers, and how many collateral for them.

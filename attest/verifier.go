@@ -37,7 +37,9 @@ type Verifier struct {
 	MaxLife time.Duration
 	// Timeout bounds one verification within a TLS handshake, for which
 	// crypto/tls has no context: mostly the wait for collateral. If 0, 30
-	// seconds.
+	// seconds. A Source that ignores its context holds a handshake for as long as
+	// it likes. At most 64 certificates are verified at once; others wait, within
+	// that time.
 	Timeout time.Duration
 	// Collateral is where revocation lists and TCB judgements come from. If
 	// nil, a [Cache] of the verifier's own before Intel's service.

@@ -15,12 +15,27 @@ const nilVerifier = "enclave: a nil Verifier trusts nobody in particular: say wh
 //
 // Certificates must stay empty: crypto/tls prefers them to the one with the
 // evidence when a client sends no server name.
+//
+// With an authority's chain in use ([Request.UseChain]), clients that ask for a
+// name in it are shown the chain, and no evidence: those that verify it connect
+// without that name, or to a server that has EvidenceTLS.
 func (c *Credentials) ServerTLS() *tls.Config {
+	return c.serverTLS(func(hello *tls.ClientHelloInfo) string { return hello.ServerName })
+}
+
+// EvidenceTLS is ServerTLS for servers that show the certificate with the
+// evidence whatever name a client asks for, and never an authority's chain. It
+// is for the port of clients that verify evidence and connect by name.
+func (c *Credentials) EvidenceTLS() *tls.Config {
+	return c.serverTLS(func(*tls.ClientHelloInfo) string { return "" })
+}
+
+func (c *Credentials) serverTLS(named func(*tls.ClientHelloInfo) string) *tls.Config {
 	return &tls.Config{
 		MinVersion:             tls.VersionTLS13,
 		SessionTicketsDisabled: true,
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return c.certificate(hello.Context(), hello.ServerName)
+			return c.certificate(hello.Context(), named(hello))
 		},
 	}
 }

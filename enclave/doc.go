@@ -12,6 +12,7 @@
 // renewed before it ages:
 //
 //	creds.ServerTLS()    // anybody may connect, and can verify who this is
+//	creds.EvidenceTLS()  // the same, and never an authority's chain
 //	creds.MutualTLS(v)   // only enclaves that v trusts may
 //	creds.ClientTLS(v)   // the other end of that
 //	creds.Request(names) // a name of an authority's for the same key

@@ -25,6 +25,7 @@ type fake struct {
 	bend   func(quote []byte) []byte // what the host makes of a quote
 	wait   func(context.Context)     // before a quote
 	target sgx.TargetInfo            // of the last report
+	panics bool                      // in Report
 }
 
 func newFake() *fake {
@@ -55,6 +56,9 @@ func (f *fake) Name() string { return "fake" }
 func (f *fake) Report(_ context.Context, target sgx.TargetInfo, data [64]byte) (sgx.Report, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.panics {
+		panic("no report")
+	}
 	f.target = target
 	r := sgx.Report{Body: f.body}
 	r.Body.ReportData = data

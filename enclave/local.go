@@ -13,9 +13,10 @@ import (
 
 // Target is this enclave's TARGETINFO, 512 bytes: what another enclave on the
 // same CPU has to know to make a [Platform.LocalReport] for it. It is no
-// secret, and proves nothing. It is nil for a zero Platform.
+// secret, and proves nothing. It is nil for a zero or nil
+// Platform.
 func (p *Platform) Target() []byte {
-	if p.platform == nil {
+	if p == nil || p.platform == nil {
 		return nil
 	}
 	return p.target.Append(nil)
@@ -26,7 +27,7 @@ func (p *Platform) Target() []byte {
 // [Platform.VerifyLocalReport]. Target is that enclave's [Platform.Target];
 // purpose and data are as for [Platform.Quote].
 func (p *Platform) LocalReport(ctx context.Context, target []byte, purpose string, data []byte) ([]byte, error) {
-	if p.platform == nil {
+	if p == nil || p.platform == nil {
 		return nil, ErrOutside
 	}
 	if purpose == "" {
@@ -56,7 +57,7 @@ func (p *Platform) LocalReport(ctx context.Context, target []byte, purpose strin
 // that the platform could not check it. It follows EGo's source and runs on the
 // simulator. It has not been run on SGX hardware yet.
 func (p *Platform) VerifyLocalReport(ctx context.Context, report []byte, purpose string, data []byte) (*attest.LocalReport, error) {
-	if p.platform == nil {
+	if p == nil || p.platform == nil {
 		return nil, ErrOutside
 	}
 	if purpose == "" {

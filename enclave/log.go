@@ -5,7 +5,8 @@ import (
 	"log/slog"
 )
 
-// Nothing here is called while a mutex is held: who reads the log, which may be
+// Nothing here is called while a mutex is held, or a handshake that can succeed
+// waits: who reads the log, which may be
 // the host, can keep a line waiting.
 
 func (o *CredentialsOptions) log(level slog.Level, text string, args ...any) {
@@ -15,8 +16,11 @@ func (o *CredentialsOptions) log(level slog.Level, text string, args ...any) {
 }
 
 func (s *source) sayRenewed(r *renewal) {
-	if r.err == nil {
+	switch r.err {
+	case nil:
 		s.options.log(slog.LevelInfo, "enclave: certificate renewed", "expires", r.next.cert.Leaf.NotAfter)
+		return
+	case errClosed: // nothing is kept, as its owner knows
 		return
 	}
 	s.options.log(slog.LevelWarn, "enclave: certificate not renewed; the old one is kept until it expires",

@@ -44,21 +44,27 @@ func TestNewFails(t *testing.T) {
 	}
 }
 
-func TestZeroPlatform(t *testing.T) {
+func TestNoPlatform(t *testing.T) {
 	ctx := context.Background()
-	var p enclave.Platform
-	_, quote := p.Quote(ctx, "test", nil)
-	_, raw := p.RawQuote(ctx, [64]byte{})
-	_, report := p.LocalReport(ctx, make([]byte, 512), "test", nil)
-	_, key := p.SealingKey(sealing.KeyRequest{Binding: sealing.ToSigner})
-	_, creds := enclave.NewCredentials(ctx, &p)
-	for name, err := range map[string]error{"Quote": quote, "RawQuote": raw, "LocalReport": report, "SealingKey": key, "NewCredentials": creds} {
-		if !errors.Is(err, enclave.ErrOutside) {
-			t.Errorf("%s: %v", name, err)
+	for kind, p := range map[string]*enclave.Platform{"zero": {}, "nil": nil} { // as Open returns it with an error
+		_, quote := p.Quote(ctx, "test", nil)
+		_, raw := p.RawQuote(ctx, [64]byte{})
+		_, report := p.LocalReport(ctx, make([]byte, 512), "test", nil)
+		_, verified := p.VerifyLocalReport(ctx, make([]byte, 432), "test", nil)
+		_, key := p.SealingKey(sealing.KeyRequest{Binding: sealing.ToSigner})
+		_, creds := enclave.NewCredentials(ctx, p)
+		_, with := p.WithQuotes(nil).RawQuote(ctx, [64]byte{})
+		for name, err := range map[string]error{
+			"Quote": quote, "RawQuote": raw, "LocalReport": report, "VerifyLocalReport": verified, "SealingKey": key,
+			"NewCredentials": creds, "WithQuotes": with,
+		} {
+			if !errors.Is(err, enclave.ErrOutside) {
+				t.Errorf("%s, %s: %v", kind, name, err)
+			}
 		}
-	}
-	if p.Level() != (sealing.Level{}) || p.Identity() != (attest.Identity{}) {
-		t.Error("the zero Platform has a level or an identity")
+		if p.Level() != (sealing.Level{}) || p.Identity() != (attest.Identity{}) || p.Target() != nil || p.Separations() != 0 {
+			t.Errorf("the %s Platform has something", kind)
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ func (p *Platform) Quote(ctx context.Context, purpose string, data []byte) ([]by
 // that say what the 64 bytes are. All else uses [Platform.Quote]: whoever can
 // choose the report data of an enclave's quotes can impersonate the enclave.
 func (p *Platform) RawQuote(ctx context.Context, reportData [64]byte) ([]byte, error) {
-	if p.platform == nil {
+	if p == nil || p.platform == nil {
 		return nil, ErrOutside
 	}
 	quote, err := p.platform.Quote(ctx, reportData)

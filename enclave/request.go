@@ -23,6 +23,7 @@ var (
 	errNames     = errors.New("enclave: a certificate request needs DNS names or IP addresses: connections that ask for them get its certificate")
 	errChain     = errors.New("enclave: the chain is not one of 1 to 8 certificates in 64 KiB, the request's first, each signed by the next")
 	errChainKey  = errors.New("enclave: the chain is for another key than the request's")
+	errChainCA   = errors.New("enclave: the chain's first certificate is an authority's, which clients that verify evidence refuse; have one for a server issued")
 	errChainName = errors.New("enclave: the chain has no name that was requested")
 )
 
@@ -44,9 +45,12 @@ type Request struct {
 // An authority proves who runs a service, and evidence what it runs. With a
 // chain in use, one key has both: connections that ask for one of its names
 // (SNI) are shown the chain, as browsers need it, and all others the certificate
-// with evidence for the same key. Who wants both in one connection uses an
-// [attest.Session] over [Credentials.ServerTLS]; or an authority of one's own
-// that copies the evidence: see [Credentials.AttestedRequest].
+// with evidence for the same key. So clients that verify evidence and send one of
+// these names, as most do that dial it, are refused by their own verifier from
+// then on: serve them [Credentials.EvidenceTLS] at a port of its own. Who wants
+// both in one connection uses an [attest.Session] over [Credentials.ServerTLS]; or
+// an authority of one's own that copies the evidence: see
+// [Credentials.AttestedRequest].
 //
 // The key then stays as long as the chain is valid, and only its quote is
 // renewed. To renew the chain, make another request. A chain that has expired is
@@ -69,6 +73,9 @@ func (c *Credentials) AttestedRequest(ctx context.Context, template *x509.Certif
 func (c *Credentials) request(template *x509.CertificateRequest, evidence func(*key) ([]pkix.Extension, error)) (*Request, error) {
 	if c.source == nil {
 		return nil, errCredentials
+	}
+	if template == nil {
+		return nil, errNames
 	}
 	names := namesOf(template)
 	if len(names) == 0 {
@@ -102,7 +109,8 @@ func namesOf(r *x509.CertificateRequest) []string {
 // UseChain puts the authority's certificate and those of its intermediates (DER,
 // the request's own first, as ACME clients return them) to use, together with
 // new evidence for the same key, which it has made. If that fails, nothing has
-// changed.
+// changed. If not, [Credentials.ServerTLS] shows no evidence any more to clients
+// that ask for a name in the chain: see [Credentials.Request].
 //
 // That the chain ends in an authority anybody trusts is for clients to verify.
 func (r *Request) UseChain(ctx context.Context, chain [][]byte) error {
@@ -140,6 +148,9 @@ func (r *Request) certificate(chain [][]byte, now time.Time) (*tls.Certificate, 
 	leaf := parsed[0]
 	if !r.key.public.Equal(leaf.PublicKey) {
 		return nil, errChainKey
+	}
+	if leaf.IsCA {
+		return nil, errChainCA
 	}
 	cert := &tls.Certificate{PrivateKey: r.key, Leaf: leaf}
 	for _, c := range parsed {

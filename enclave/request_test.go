@@ -132,6 +132,12 @@ func TestRequest(t *testing.T) {
 	if c, _ := talk(t, named(v.TLSConfig(), host), server.creds.ServerTLS()); c == nil {
 		t.Error("the authority's chain passes for evidence")
 	}
+	if c, s := talk(t, named(v.TLSConfig(), host), server.creds.EvidenceTLS()); c != nil || s != nil {
+		t.Errorf("EvidenceTLS, asked by name: %v, %v", c, s)
+	}
+	if c, _ := talk(t, a.browser(), server.creds.EvidenceTLS()); c == nil {
+		t.Error("EvidenceTLS shows the chain")
+	}
 	evident := mustCertificate(t, server.creds).Leaf
 	chain, err := server.creds.ServerTLS().GetCertificate(&tls.ClientHelloInfo{ServerName: host})
 	if err != nil || string(chain.Leaf.RawSubjectPublicKeyInfo) != string(evident.RawSubjectPublicKeyInfo) {
@@ -201,6 +207,7 @@ func TestUseChainRefuses(t *testing.T) {
 		"too long":             {good[0], a.intermediate.Raw, a.root.Raw, a.root.Raw, a.root.Raw, a.root.Raw, a.root.Raw, a.root.Raw, a.root.Raw},
 		"expired":              a.sign(t, r.Raw, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }),
 		"not valid yet":        a.sign(t, r.Raw, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }),
+		"an authority's":       a.sign(t, r.Raw, func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true }),
 		"other names":          a.sign(t, r.Raw, func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = []string{"other.example.org"}, nil }),
 	} {
 		before := mustCertificate(t, c)
@@ -226,9 +233,12 @@ func TestUseChainRefuses(t *testing.T) {
 	if err := another.UseChain(t.Context(), a.sign(t, another.Raw, nil)); err == nil {
 		t.Error("used after Close")
 	}
-	for name, template := range map[string]*x509.CertificateRequest{"no names": {}, "a common name": {Subject: pkix.Name{CommonName: host}}} {
+	for name, template := range map[string]*x509.CertificateRequest{"nothing": nil, "no names": {}, "a common name": {Subject: pkix.Name{CommonName: host}}} {
 		if _, err := credentials(t, newFake()).Request(template); err == nil {
 			t.Errorf("%s: requested", name)
+		}
+		if _, err := credentials(t, newFake()).AttestedRequest(t.Context(), template); err == nil {
+			t.Errorf("%s: requested with evidence", name)
 		}
 	}
 	if len(wanted.ExtraExtensions) != 0 {

@@ -19,7 +19,8 @@ import (
 // soakVariable has for how long TestSoak runs, such as 10m.
 const soakVariable = "CLEAVE_SOAK"
 
-// A flapping source of collateral fails every other time.
+// A flapping source of collateral fails every other time, and when it does not,
+// has what is published then.
 type flapping struct {
 	attest.Source
 	asked atomic.Int64
@@ -32,25 +33,29 @@ func (f *flapping) Collateral(ctx context.Context, s attest.Subject) (*attest.Co
 	return f.Source.Collateral(ctx, s)
 }
 
-// A regime is what is trusted at a time: one of two enclaves.
-type regime struct {
-	trusted  int
-	verifier *attest.Verifier
-}
-
-// newRegime has a verifier with new collateral, from a source that flaps.
-func newRegime(t testing.TB, m *enclavetest.Machine, parties []party, trusted int) *regime {
+// regimes are verifiers of which each trusts one of the parties. They last as
+// long as the test and share one cache. Its clock gains two minutes at each
+// round of the test, so that what it has is too old and newer is fetched while
+// they verify by the older; not more than a day in all.
+func regimes(t testing.TB, m *enclavetest.Machine, parties []party, source attest.Source) (all []*attest.Verifier, later func()) {
 	t.Helper()
-	v := trusting(m, parties[trusted])
-	v.Collateral = &attest.Cache{Source: &flapping{Source: m.Collateral()}, MaxAge: 10 * time.Millisecond}
-	quote, err := parties[trusted].Quote(t.Context(), "soak", nil)
-	if err == nil {
-		_, err = v.Verify(t.Context(), quote, attest.ReportData("soak", nil))
+	var rounds atomic.Int64
+	cache := &attest.Cache{Source: source, MaxAge: time.Second, Time: func() time.Time {
+		return time.Now().Add(2 * time.Minute * time.Duration(min(rounds.Load(), 720)))
+	}}
+	for _, p := range parties {
+		v := trusting(m, p)
+		v.Collateral = cache
+		quote, err := p.Quote(t.Context(), "soak", nil)
+		if err == nil {
+			_, err = v.Verify(t.Context(), quote, attest.ReportData("soak", nil))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, v)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &regime{trusted, v}
+	return all, func() { rounds.Add(1) }
 }
 
 // TestSoak has connections of every kind between enclaves that are trusted and
@@ -69,8 +74,9 @@ func TestSoak(t *testing.T) {
 	debug.Debug = true
 	impostors = append(impostors, enter(t, m, debug, enclave.CredentialsOptions{}))
 
-	var current atomic.Pointer[regime]
-	current.Store(newRegime(t, m, parties, 0))
+	source := &flapping{Source: m.Collateral()}
+	verifiers, later := regimes(t, m, parties, source)
+	var current atomic.Int64 // which of the parties is trusted
 	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
 	var made, refused, wrong atomic.Int64
@@ -79,14 +85,14 @@ func TestSoak(t *testing.T) {
 		all.Go(func() {
 			for ctx.Err() == nil && wrong.Load() == 0 {
 				now := current.Load()
-				server, good := parties[now.trusted], true
+				server, good := parties[now], true
 				switch rand.IntN(4) {
 				case 0:
-					server, good = parties[1-now.trusted], false
+					server, good = parties[1-now], false
 				case 1:
 					server, good = impostors[rand.IntN(len(impostors))], false
 				}
-				err := soakOnce(t, rand.IntN(4), server, parties[now.trusted], now.verifier)
+				err := soakOnce(t, rand.IntN(4), server, parties[now], verifiers[now])
 				if good != (err == nil) {
 					wrong.Add(1)
 					t.Errorf("trusted: %v, yet %v", good, err)
@@ -100,7 +106,8 @@ func TestSoak(t *testing.T) {
 	}
 	all.Go(func() {
 		for i := 1; ctx.Err() == nil; i++ {
-			current.Store(newRegime(t, m, parties, i%2))
+			current.Store(int64(i % 2))
+			later()
 			for _, p := range append(parties, impostors...) {
 				if err := p.creds.Renew(t.Context()); err != nil {
 					t.Error(err)
@@ -110,9 +117,9 @@ func TestSoak(t *testing.T) {
 		}
 	})
 	all.Wait()
-	t.Logf("%d connections, %d rightly refused, %d wrongly judged", made.Load(), refused.Load(), wrong.Load())
-	if made.Load() < 10 || refused.Load() == 0 {
-		t.Error("too few connections")
+	t.Logf("%d connections, %d rightly refused, %d wrongly judged, collateral asked for %d times", made.Load(), refused.Load(), wrong.Load(), source.asked.Load())
+	if made.Load() < 10 || refused.Load() == 0 || source.asked.Load() < 4 {
+		t.Error("too few connections, or the collateral has not changed")
 	}
 }
 

@@ -69,7 +69,20 @@ func (r *renewal) wait(ctx context.Context) error {
 	case <-r.done:
 		return r.err
 	case <-ctx.Done():
-		return fmt.Errorf("enclave: waiting for a new certificate: %w", ctx.Err())
+		return waited(ctx)
+	}
+}
+
+func waited(ctx context.Context) error {
+	return fmt.Errorf("enclave: waiting for a new certificate: %w", ctx.Err())
+}
+
+func (r *renewal) ended() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -108,13 +121,28 @@ func (s *source) start() *renewal {
 func (s *source) renew(r *renewal) {
 	ctx, cancel := context.WithTimeout(s.ctx, renewTimeout)
 	defer cancel()
-	k, err := s.nextKey(r.of)
-	if err == nil {
-		r.next, err = s.issue(ctx, k, r.of)
-	}
-	r.err = err
+	r.next, r.err = s.successor(ctx, r.of)
 	s.finish(r)
-	close(r.done)
+	close(r.done) // before the log, whose reader may keep it waiting
+	s.sayRenewed(r)
+}
+
+// successor is what is to replace old. A platform that panics fails: nobody
+// else would catch it here, and the process would end.
+func (s *source) successor(ctx context.Context, old *issued) (next *issued, err error) {
+	defer rescue(&err)
+	k, err := s.nextKey(old)
+	if err != nil {
+		return nil, err
+	}
+	return s.issue(ctx, k, old)
+}
+
+// rescue is to be deferred.
+func rescue(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("enclave: the platform has panicked: %v", p)
+	}
 }
 
 // nextKey is a new one, unless an authority's chain is for the old one.
@@ -153,7 +181,6 @@ func (s *source) issue(ctx context.Context, k *key, old *issued) (*issued, error
 }
 
 func (s *source) finish(r *renewal) {
-	defer s.sayRenewed(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.renewal = nil
@@ -182,8 +209,11 @@ func (s *source) force(ctx context.Context) error {
 		if r == nil {
 			return errClosed
 		}
-		if err := r.wait(ctx); ours || ctx.Err() != nil {
+		if err := r.wait(ctx); ours || !r.ended() {
 			return err
+		}
+		if ctx.Err() != nil {
+			return waited(ctx)
 		}
 	}
 }

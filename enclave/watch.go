@@ -48,7 +48,8 @@ func (s *source) looked(at *issued, moved bool) bool {
 }
 
 // cpusvn is the CPU's security version, as it says itself in a local report.
-func (s *source) cpusvn(ctx context.Context) ([16]byte, error) {
+func (s *source) cpusvn(ctx context.Context) (_ [16]byte, err error) {
+	defer rescue(&err) // also beside the handshake
 	r, err := s.platform.platform.Report(ctx, sgx.TargetInfo{}, [64]byte{})
 	if err != nil {
 		return [16]byte{}, fmt.Errorf("enclave: asking for the CPU's security version: %w", err)

@@ -21,7 +21,7 @@ type QuoteHelper interface {
 // can so choose which of its quoting enclaves quotes, as it can in any case. It
 // has been run on the simulator, not on SGX hardware.
 func (p *Platform) WithQuotes(h QuoteHelper) *Platform {
-	if p.platform == nil {
+	if p == nil || p.platform == nil {
 		return p
 	}
 	with := *p

@@ -14,8 +14,10 @@ import (
 // and those for clients of every kind four.
 const maxEvidence = 4
 
+// ErrNone is a certificate without any evidence, in a dialect or not.
+var ErrNone = errors.New("ratls: the certificate has no attestation evidence")
+
 var (
-	errNone      = errors.New("ratls: the certificate has no attestation evidence")
 	errDuplicate = errors.New("ratls: the certificate has attestation evidence twice in one form")
 	errTooMuch   = fmt.Errorf("ratls: the certificate has attestation evidence in more than %d forms", maxEvidence)
 	errCopy      = unbound("ratls: the certificate has an Intel SGX SDK quote (1.2.840.113741.1.13.1) that is none of its others; by itself it says nothing of the key")
@@ -163,7 +165,7 @@ func nothing(cert *x509.Certificate) error {
 		}
 	}
 	if others == nil {
-		return errNone
+		return ErrNone
 	}
 	return foreign("ratls: the certificate has only " + strings.Join(others, ", and "))
 }

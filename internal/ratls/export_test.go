@@ -13,7 +13,6 @@ var (
 	ErrCopy      = error(errCopy)
 	ErrKey       = error(errKey)
 	ErrKeyHash   = error(errKeyHash)
-	ErrNone      = errNone
 	ErrNoKey     = error(errNoKey)
 )
 
