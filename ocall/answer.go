@@ -1,6 +1,9 @@
 package ocall
 
-import "runtime"
+import (
+	"bytes"
+	"runtime"
+)
 
 // read takes what the host sends until the connection ends or the host breaks
 // the protocol.
@@ -86,7 +89,7 @@ func (l *line) deliver(s *slot, h header, body []byte, owned bool) error {
 func (k *calling) finish(h header, body []byte, owned bool) {
 	switch failed := h.kind == kindFailure; {
 	case k.flow != nil && failed:
-		k.flow.fail(k.method.hostError(body))
+		k.flow.fail(k.method.hostError(bytes.Clone(body))) // the error may keep it
 	case k.flow != nil: // has ended already
 	case owned:
 		k.done <- result{body: body, failed: failed}

@@ -79,7 +79,11 @@ func Waiting(c *Conn) int {
 	l := c.current.Load()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return inFlight - len(l.free) + len(l.queue)
+	n := inFlight - len(l.free) + len(l.queue)
+	for i := range l.limits {
+		n += len(l.limits[i].waiting)
+	}
+	return n
 }
 
 // Intake returns the frames of b, which comes in pieces of at most that length

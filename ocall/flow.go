@@ -16,13 +16,13 @@ type flow struct {
 	asker  bool  // the trusted half's: when the host ends it, it is over
 	out    *writer
 	flush  func() // sends what out holds
+	look   func() // has deadlines looked at soon; nil in the host half, which has none
 
 	mu       sync.Mutex
 	head     header // of its frames
 	arrival  arrival
 	dispatch dispatch
 	err      error // why it is over, for both directions
-	deadline deadline
 }
 
 // arrival is what comes.
@@ -35,8 +35,7 @@ type arrival struct {
 	chunks  uint64
 	total   int64
 	end     error // io.EOF once the peer has said that no more comes
-	waits   bool
-	wake    chan struct{} // holds one: look again
+	wait
 }
 
 // dispatch is what goes.
@@ -44,9 +43,20 @@ type dispatch struct {
 	allowed uint64 // what the peer's window still holds
 	chunks  uint64
 	closed  bool
-	waits   bool
-	wake    chan struct{} // holds one: look again
+	wait
 }
+
+// wait is one direction's for the peer.
+type wait struct {
+	waits    bool
+	deadline deadline
+	wake     chan struct{} // holds one: look again
+}
+
+func (w *wait) begin() { w.waits, w.deadline.at = true, 0 }
+
+// tick reports whether the wait has been too long.
+func (w *wait) tick(s *sweep) bool { return w.waits && s.passed(&w.deadline) }
 
 var (
 	errSendClosed = errors.New("sent to after CloseSend")
@@ -109,7 +119,7 @@ func (f *flow) arrived(body []byte) error {
 	}
 	a.allowed -= cost(body)
 	a.chunks++
-	a.total += int64(len(body))
+	a.total += int64(max(1, len(body))) // chunks of nothing come to an end too
 	if f.err != nil {
 		return nil // dropped: nobody receives any more
 	}
@@ -173,11 +183,20 @@ func (f *flow) receive(ctx context.Context) ([]byte, error) {
 		if settled {
 			return body, err
 		}
+		f.await()
 		select {
 		case <-f.arrival.wake:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+	}
+}
+
+// await has the deadline of a wait that has just begun set. The ticks may have
+// ended while nobody waited.
+func (f *flow) await() {
+	if f.look != nil {
+		f.look()
 	}
 }
 
@@ -197,7 +216,7 @@ func (f *flow) next() (body []byte, settled bool, err error) {
 	case a.end != nil:
 		err = a.end
 	default:
-		a.waits, f.deadline.at = true, 0
+		a.begin()
 		f.mu.Unlock()
 		return nil, false, nil
 	}
@@ -238,6 +257,7 @@ func (f *flow) transmit(ctx context.Context, frame []byte) error {
 		if settled {
 			return err
 		}
+		f.await()
 		select {
 		case <-f.dispatch.wake:
 		case <-ctx.Done():
@@ -257,7 +277,7 @@ func (f *flow) offer(frame []byte) (settled bool, err error) {
 	case f.over():
 		err = errStreamOver
 	case need > d.allowed:
-		d.waits, f.deadline.at = true, 0
+		d.begin()
 		f.mu.Unlock()
 		return false, nil
 	default:
@@ -276,10 +296,11 @@ func (f *flow) offer(frame []byte) (settled bool, err error) {
 func (f *flow) tick(s *sweep) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.err != nil || !f.arrival.waits && !f.dispatch.waits {
+	if f.err != nil {
 		return false
 	}
-	return s.passed(&f.deadline)
+	received, sent := f.arrival.tick(s), f.dispatch.tick(s)
+	return received || sent
 }
 
 // finish says that no more goes.

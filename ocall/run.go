@@ -102,12 +102,23 @@ func (r *run) enter(turns chan struct{}) error {
 	}
 }
 
+// failure is the frame that says err, whose own methods may panic.
+func (r *run) failure(err error) (frame []byte) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.session.log.ErrorContext(&r.ctx, "ocall: the error of a handler panicked", "call", r.call.name, "panic", p)
+			frame = r.call.appendFailure(make([]byte, headerSize), errInternal)
+		}
+	}()
+	return r.call.appendFailure(make([]byte, headerSize), err)
+}
+
 func (r *run) finish(err error) {
 	h := r.head
 	switch {
 	case err != nil:
 		h.kind = kindFailure
-		r.frame = r.call.appendFailure(make([]byte, headerSize), err)
+		r.frame = r.failure(err)
 	case r.flow != nil:
 		h.kind = kindAnswer
 		r.frame = h.number(r.flow.chunks(), endSize)

@@ -70,13 +70,13 @@ type Blob struct {
 }
 
 // Put stores a blob, in place of an older one of its name. The host answers with
-// the SHA-256 of what it has heard: that shows mistakes, not that it is kept.
+// the SHA-256 of what it has heard: that shows mistakes, not that it is kept. It is
+// never made again by itself, since a late first try would undo another's Put.
 var Put = ocall.Func[Blob, [sha256.Size]byte]{
 	Name:        "blob.put",
 	Check:       checkPut,
 	MaxRequest:  MaxBlob + 1<<10,
 	MaxResponse: 1 << 10,
-	Idempotent:  true,
 	Errors:      errorsOfBlobs,
 }
 
