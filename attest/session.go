@@ -67,11 +67,14 @@ type Session struct {
 	TLS *tls.Config
 	// Timeout bounds the handshake and the proofs together. If 0, 30 seconds.
 	Timeout time.Duration
-	// MaxQuotes is how many quotes are made at once. More wait, within their
-	// Timeout. If 0, 4: quoting enclaves make one at a time.
+	// MaxQuotes is how many quotes are made at once. Up to 16 times as many
+	// wait, within their Timeout, and more are refused at once. If 0, 4: quoting
+	// enclaves make one at a time.
 	MaxQuotes int
 	// MaxPending is how many connections a listener has that are not proved
-	// yet. More are left to the operating system. If 0, 1024.
+	// yet. For more, it closes the oldest that has not finished its
+	// handshake within 3 seconds, and leaves them to the operating system as long
+	// as there is none. If 0, 1024.
 	MaxPending int
 	// Log is told which connections a listener has refused, and why. If nil,
 	// nobody is. In an enclave, remember that the host may read it.
@@ -127,7 +130,8 @@ func (s *Session) Dial(ctx context.Context, network, address string) (*Conn, err
 
 // Client makes conn, a new connection to a server, the client's end. Name is
 // the server's, for a TLS configuration that has none. After an error conn is
-// closed.
+// closed. Deadlines on conn are replaced, and cleared at the end: use ctx, and
+// set them again afterwards.
 func (s *Session) Client(ctx context.Context, conn net.Conn, name string) (*Conn, error) {
 	var shown shown
 	config, err := s.clientConfig(name, &shown)
@@ -135,40 +139,50 @@ func (s *Session) Client(ctx context.Context, conn net.Conn, name string) (*Conn
 		conn.Close()
 		return nil, err
 	}
-	return s.establish(ctx, tls.Client(conn, config), client, &shown)
+	return s.establish(ctx, tls.Client(conn, config), client, &shown, func() {})
 }
 
 // Server makes conn, a new connection from a client, the server's end. After
-// an error conn is closed.
+// an error conn is closed. Deadlines on conn are replaced, and cleared at the
+// end: use ctx, and set them again afterwards.
+//
+// How many connections it serves at once is up to the caller;
+// [Session.Listener] bounds them.
 func (s *Session) Server(ctx context.Context, conn net.Conn) (*Conn, error) {
+	return s.server(ctx, conn, func() {})
+}
+
+// server calls begun when the client has said what it wants.
+func (s *Session) server(ctx context.Context, conn net.Conn, begun func()) (*Conn, error) {
 	var shown shown
 	config, err := s.serverConfig(&shown)
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
-	return s.establish(ctx, tls.Server(conn, config), server, &shown)
+	return s.establish(ctx, tls.Server(conn, config), server, &shown, begun)
 }
 
 // establish makes the handshake and the round. Nothing of it outlasts ctx but
 // a quote that cannot be interrupted, for which nobody waits.
-func (s *Session) establish(ctx context.Context, conn *tls.Conn, self role, own *shown) (*Conn, error) {
+func (s *Session) establish(ctx context.Context, conn *tls.Conn, self role, own *shown, begun func()) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
 	var report *Report
 	r, err := s.begin(ctx, conn, self, own)
 	if err == nil {
-		err = within(ctx, conn, func() (err error) {
+		begun()
+		err = interrupted(ctx, within(ctx, conn, func() (err error) {
 			report, err = r.run(ctx)
 			return err
-		})
+		}))
 	}
 	if err == nil {
 		err = conn.SetDeadline(time.Time{})
 	}
 	if err != nil {
 		conn.NetConn().Close()
-		return nil, interrupted(ctx, err)
+		return nil, err
 	}
 	if report != nil {
 		s.peers.add(conn, r.exporter, report)
@@ -193,7 +207,7 @@ func (s *Session) begin(ctx context.Context, conn *tls.Conn, self role, own *sho
 		}
 		return r.greet()
 	})
-	return r, err
+	return r, interrupted(ctx, err)
 }
 
 // within has whatever f waits for on conn fail when ctx ends.
@@ -211,7 +225,7 @@ var past = time.Unix(1, 0)
 
 // interrupted is err, or why ctx ended if that is what a wait ended by.
 func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+	if ctx.Err() == nil || err != ctx.Err() && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
 	return fmt.Errorf("attest: the peer has not finished %s: %w", sessionProtocol, context.Cause(ctx))

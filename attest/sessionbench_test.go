@@ -16,8 +16,9 @@ import (
 // plain TLS 1.3 between the same ends, with the same certificates, at which each
 // end makes the quote and the verification that the session must have it make,
 // and sends nothing of them. Both have a deadline, and end with a byte of the
-// server's. See
-// tlsbench_test.go for the metric.
+// server's. The
+// metric is our time over theirs, as in tlsbench_test.go, and should be at most
+// 1.20.
 func BenchmarkRatioHandshakeSession(b *testing.B) {
 	m := newMachine(b)
 	v := m.verifier(b, "friend")
@@ -51,14 +52,14 @@ func BenchmarkRatioHandshakeSession(b *testing.B) {
 			attested := greeter(b, func(c net.Conn) (net.Conn, error) { return test.server.Server(context.Background(), c) })
 			ratio.Report(b, func() {
 				for range 8 {
+					greeted(b, attested, func(c net.Conn) (net.Conn, error) { return test.client.Client(context.Background(), c, "") })
+				}
+			}, func() {
+				for range 8 {
 					greeted(b, plain, func(c net.Conn) (net.Conn, error) {
 						return inTime(tls.Client(c, &tls.Config{InsecureSkipVerify: true}))
 					})
 					test.asClient()
-				}
-			}, func() {
-				for range 8 {
-					greeted(b, attested, func(c net.Conn) (net.Conn, error) { return test.client.Client(context.Background(), c, "") })
 				}
 			})
 		})

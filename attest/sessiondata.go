@@ -46,12 +46,20 @@ func writeCounted(h hash.Hash, b []byte) {
 	h.Write(b)
 }
 
-// exporter is only to be had when the handshake is over: crypto/tls panics
-// before.
+// exporter is only to be had of a full handshake that is over: crypto/tls
+// panics before, and at a state that it has not made itself.
 func exporter(state *tls.ConnectionState) (e [exporterSize]byte, err error) {
-	if !state.HandshakeComplete {
+	switch {
+	case !state.HandshakeComplete:
 		return e, fail(ErrUnsupported, "the handshake is not over")
+	case state.Version != tls.VersionTLS13 || state.DidResume || state.CipherSuite == 0:
+		return e, fail(ErrUnsupported, "%s needs a full handshake of TLS 1.3", sessionProtocol)
 	}
+	defer func() {
+		if recover() != nil {
+			err = fail(ErrUnsupported, "the state is not one that crypto/tls has made; pass on that of the connection")
+		}
+	}()
 	b, err := state.ExportKeyingMaterial(exporterLabel, nil, exporterSize)
 	if err != nil {
 		return e, because(ErrUnsupported, err)

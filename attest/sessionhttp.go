@@ -30,6 +30,10 @@ var (
 // servers that do, else HTTP/1.1. The TLS field of a response is what
 // [Session.Report] finds its report by.
 //
+// The refusal of http URLs is its DialContext: one who replaces that sends them
+// to whoever answers, without TLS. Replace DialTLSContext if anything, by what
+// ends in [Session.Client].
+//
 // Do not give it a Proxy for https URLs: net/http would make the connection
 // behind it itself. It would be refused.
 func (s *Session) Transport() *http.Transport {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"time"
 )
 
 // Listener has every connection of another listener prove what its Session
@@ -14,6 +15,7 @@ type Listener struct {
 	session *Session
 	slots   chan struct{} // has one for each connection that has not been handed on
 	ready   chan accepted
+	lobby   lobby
 	begin   sync.Once
 	ctx     context.Context
 	close   context.CancelFunc
@@ -80,24 +82,39 @@ func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 
 func (l *Listener) run() {
 	for l.ctx.Err() == nil {
-		select {
-		case l.slots <- struct{}{}:
-		case <-l.ctx.Done():
-			return
-		}
 		conn, err := l.inner.Accept()
 		if err != nil {
-			<-l.slots
 			l.hand(accepted{err: err})
 			continue
 		}
-		go l.serve(conn)
+		if !l.makeRoom() {
+			conn.Close()
+			return
+		}
+		go l.serve(l.lobby.enter(l.ctx), conn)
 	}
 }
 
-func (l *Listener) serve(inner net.Conn) {
+// makeRoom takes a slot. While there is none, it closes what has been silent
+// for too long, the oldest first, so that connections that say nothing do not
+// keep out those that do.
+func (l *Listener) makeRoom() bool {
+	for {
+		select {
+		case l.slots <- struct{}{}:
+			return true
+		case <-l.ctx.Done():
+			return false
+		case <-time.After(l.lobby.clear()):
+		}
+	}
+}
+
+func (l *Listener) serve(v *visitor, inner net.Conn) {
 	defer func() { <-l.slots }()
-	conn, err := l.session.Server(l.ctx, inner)
+	defer v.close(nil)
+	defer l.lobby.leave(v)
+	conn, err := l.session.server(v.ctx, inner, func() { l.lobby.leave(v) })
 	if err != nil {
 		l.report(inner.RemoteAddr(), err)
 		return

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -238,7 +239,7 @@ func TestSessionListenerHandsOnErrors(t *testing.T) {
 	conn.Close()
 }
 
-// TestSessionThousand has a thousand connect at once.
+// TestSessionThousand has a thousand connect at once, and stay.
 func TestSessionThousand(t *testing.T) {
 	n := 1000
 	if testing.Short() {
@@ -246,7 +247,9 @@ func TestSessionThousand(t *testing.T) {
 	}
 	m := newMachine(t)
 	client := &attest.Session{Peer: m.verifier(t, "friend")}
-	l := listen(t, &attest.Session{Self: m.quoter(t, "friend"), AnyPeer: true, TLS: plainConfig(t), MaxPending: 64})
+	service := &attest.Session{Self: m.quoter(t, "friend"), AnyPeer: true, TLS: plainConfig(t), MaxPending: n, MaxQuotes: 64}
+	l := listen(t, service)
+	before := inUse()
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -256,15 +259,16 @@ func TestSessionThousand(t *testing.T) {
 			go func() { io.Copy(conn, conn); conn.Close() }()
 		}
 	}()
+	conns := make([]*attest.Conn, n)
 	var all sync.WaitGroup
-	for range n {
+	for i := range n {
 		all.Go(func() {
 			conn, err := client.Dial(t.Context(), "tcp", l.Addr().String())
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			defer conn.Close()
+			conns[i] = conn
 			io.WriteString(conn, "x")
 			if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
 				t.Error(err)
@@ -272,7 +276,27 @@ func TestSessionThousand(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if got := client.SessionPeers(); got > n {
-		t.Errorf("%d reports are kept", got)
+	if c, s := client.SessionPeers(), service.SessionPeers(); c != n || s != 0 {
+		t.Errorf("%d and %d reports are kept, want %d and none", c, s, n)
 	}
+	if each := (inUse() - before) / n; each > mostPerConnection {
+		t.Errorf("%d bytes for the two ends of a connection", each)
+	}
+	for _, conn := range conns {
+		if conn != nil {
+			conn.Close()
+		}
+	}
+}
+
+// mostPerConnection is several times what the two ends of one, their goroutine
+// and their buffers take.
+const mostPerConnection = 512 << 10
+
+// inUse is the memory of all that is reachable, and of stacks.
+func inUse() int {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapAlloc + stats.StackInuse)
 }

@@ -2,6 +2,7 @@ package attest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -14,8 +15,15 @@ import (
 type quotes struct {
 	once  sync.Once
 	slots chan struct{} // has one for each quote under way
+	queue chan struct{} // has one for each that waits for a slot
 	jobs  chan job      // to whoever has just made one
 }
+
+// queueFactor is how many quotes wait for each that can be under way. One that
+// waits longer than that is hardly made in time.
+const queueFactor = 16
+
+var errQueue = errors.New("attest: " + sessionProtocol + ": too many others wait for quotes; try again later, or put something in front that bounds who connects")
 
 type job struct {
 	ctx  context.Context
@@ -36,12 +44,11 @@ const restTime = time.Second
 func (s *Session) quote(ctx context.Context, data [64]byte) ([]byte, error) {
 	q := &s.quotes
 	q.once.Do(func() {
-		q.slots, q.jobs = make(chan struct{}, positive(s.MaxQuotes, sessionQuotes)), make(chan job)
+		n := positive(s.MaxQuotes, sessionQuotes)
+		q.slots, q.queue, q.jobs = make(chan struct{}, n), make(chan struct{}, queueFactor*n), make(chan job)
 	})
-	select {
-	case q.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("attest: %s: waiting for others' quotes: %w", sessionProtocol, context.Cause(ctx))
+	if err := q.wait(ctx); err != nil {
+		return nil, err
 	}
 	done := make(chan quoted, 1)
 	q.begin(s.Self, job{ctx, data, done})
@@ -51,6 +58,30 @@ func (s *Session) quote(ctx context.Context, data [64]byte) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("attest: %s: waiting for a quote: %w", sessionProtocol, context.Cause(ctx))
 	}
+}
+
+// wait takes a slot, unless ctx ends before.
+func (q *quotes) wait(ctx context.Context) error {
+	select {
+	case q.slots <- struct{}{}:
+	default:
+		select {
+		case q.queue <- struct{}{}:
+			defer func() { <-q.queue }()
+		default:
+			return errQueue
+		}
+		select {
+		case q.slots <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("attest: %s: waiting for others' quotes: %w", sessionProtocol, context.Cause(ctx))
+		}
+	}
+	if ctx.Err() != nil { // too, and chance has chosen the slot
+		<-q.slots
+		return fmt.Errorf("attest: %s: waiting for others' quotes: %w", sessionProtocol, context.Cause(ctx))
+	}
+	return nil
 }
 
 func (q *quotes) begin(self Quoter, j job) {
@@ -65,9 +96,9 @@ func (q *quotes) work(self Quoter, j job) {
 	rest := time.NewTimer(restTime)
 	defer rest.Stop()
 	for {
-		b, err := self.RawQuote(j.ctx, j.data)
+		made := rawQuote(self, j)
 		<-q.slots
-		j.done <- quoted{b, err}
+		j.done <- made
 		rest.Reset(restTime)
 		select {
 		case j = <-q.jobs:
@@ -75,6 +106,17 @@ func (q *quotes) work(self Quoter, j job) {
 			return
 		}
 	}
+}
+
+// rawQuote has a Quoter that panics fail one connection, not all.
+func rawQuote(self Quoter, j job) (made quoted) {
+	defer func() {
+		if v := recover(); v != nil {
+			made = quoted{err: fmt.Errorf("the Quoter panicked, which is to be mended there: %v", v)}
+		}
+	}()
+	b, err := self.RawQuote(j.ctx, j.data)
+	return quoted{b, err}
 }
 
 func (q quoted) checked() ([]byte, error) {

@@ -29,13 +29,17 @@ type round struct {
 	nonce     [nonceSize]byte // for the peer's quote
 	peerNonce [nonceSize]byte // for this end's
 	out       []byte          // said, and not yet sent
+	ahead     chan heard      // what the peer says next, if it is being read
+}
+
+// heard is what the peer has said, or why it has not.
+type heard struct {
+	frame frame
+	err   error
 }
 
 func (s *Session) newRound(conn *tls.Conn, self role, own *shown) (*round, error) {
 	state := conn.ConnectionState()
-	if state.Version != tls.VersionTLS13 || state.DidResume {
-		return nil, fail(ErrUnsupported, "%s needs a full handshake of TLS 1.3", sessionProtocol)
-	}
 	e, err := exporter(&state)
 	if err != nil {
 		return nil, err
@@ -55,20 +59,21 @@ func (s *Session) newRound(conn *tls.Conn, self role, own *shown) (*round, error
 
 // greet exchanges nonces, and finds out whether both ends are set up alike.
 func (r *round) greet() error {
-	r.out = greeting{r.self, r.mode, r.nonce}.frame().append(nil)
+	hello := greeting{r.self, r.mode, r.nonce}.frame()
 	if r.self == client {
-		if err := r.send(); err != nil {
-			return err
-		}
+		r.say(hello)
 	}
 	body, err := r.receive(frameHello)
 	if err != nil {
 		return err
 	}
+	if r.self == server {
+		r.say(hello)
+	}
 	theirs, ok := parseGreeting(body)
 	switch {
 	case !ok:
-		return r.refuse(reasonProtocol, fail(ErrMalformed, "the peer's greeting: %v", errFrame))
+		return r.refuse(reasonProtocol, misspoken("the peer's greeting: %v", errFrame))
 	case theirs.role != r.self.other() || theirs.nonce == r.nonce:
 		return r.refuse(reasonProtocol, fail(ErrForged, "the peer says back what this end has said"))
 	case theirs.mode != r.mode:
@@ -121,13 +126,42 @@ func (r *round) prove(ctx context.Context) error {
 	if !r.mode.has(r.self) {
 		return nil
 	}
-	b := binding{r.self, r.own, r.peer, r.peerNonce, r.exporter}
-	quote, err := r.session.quote(ctx, b.reportData())
+	quote, err := r.quote(ctx)
 	if err != nil {
-		return r.refuse(reasonQuote, err)
+		return err
 	}
 	r.say(frame{frameEvidence, quote})
 	return nil
+}
+
+// quote has this end's quote made for as long as the peer waits for it. Until
+// then the peer has nothing to say but that it refuses: whatever is heard, be
+// it that the connection has ended, calls the quote off.
+func (r *round) quote(all context.Context) ([]byte, error) {
+	ctx, cancel := context.WithCancel(all)
+	defer cancel()
+	ahead := make(chan heard, 1)
+	r.ahead = ahead
+	go func() {
+		f, err := readFrame(r.conn)
+		ahead <- heard{f, err}
+		if all.Err() == nil { // else that is why nothing was heard
+			cancel()
+		}
+	}()
+	b := binding{r.self, r.own, r.peer, r.peerNonce, r.exporter}
+	quote, err := r.session.quote(ctx, b.reportData())
+	select {
+	case early := <-ahead:
+		if err == nil || all.Err() == nil {
+			return nil, r.check(early, frameRefused)
+		}
+	default:
+	}
+	if err != nil {
+		return nil, r.refuse(reasonQuote, err)
+	}
+	return quote, nil
 }
 
 // judge verifies the peer's evidence, if it is to have any. What the quote
@@ -170,20 +204,44 @@ func (r *round) receive(want frameKind) ([]byte, error) {
 	if err := r.send(); err != nil {
 		return nil, err
 	}
-	f, err := readFrame(r.conn)
-	switch {
-	case errors.Is(err, errVersion):
-		return nil, r.refuse(reasonProtocol, fail(ErrUnsupported, "the peer: %v; use one version at both ends", err))
-	case errors.Is(err, errFrame):
-		return nil, r.refuse(reasonProtocol, fail(ErrMalformed, "the peer: %v", err))
-	case err != nil:
-		return nil, fmt.Errorf("attest: the peer has not finished %s: %w", sessionProtocol, err)
-	case f.kind == frameRefused:
-		return nil, fail(ErrRefused, "the peer says that %v", reason(f.body[0]))
-	case f.kind != want:
-		return nil, r.refuse(reasonProtocol, fail(ErrMalformed, "the peer left out a step of %s", sessionProtocol))
+	next := r.next()
+	if err := r.check(next, want); err != nil {
+		return nil, err
 	}
-	return f.body, nil
+	return next.frame.body, nil
+}
+
+func (r *round) next() heard {
+	if r.ahead != nil {
+		next := <-r.ahead
+		r.ahead = nil
+		return next
+	}
+	f, err := readFrame(r.conn)
+	return heard{f, err}
+}
+
+// check refuses all but the one kind of frame, and frameRefused in any case.
+func (r *round) check(h heard, want frameKind) error {
+	switch {
+	case errors.Is(h.err, errVersion):
+		return r.refuse(reasonProtocol, fail(ErrUnsupported, "the peer: %v; use one version at both ends", h.err))
+	case errors.Is(h.err, errFrame):
+		return r.refuse(reasonProtocol, misspoken("the peer: %v", h.err))
+	case h.err != nil:
+		return fmt.Errorf("attest: the peer has not finished %s: %w", sessionProtocol, h.err)
+	case h.frame.kind == frameRefused:
+		return fail(ErrRefused, "the peer says that %v", reason(h.frame.body[0]))
+	case h.frame.kind != want:
+		return r.refuse(reasonProtocol, misspoken("the peer left out a step of %s", sessionProtocol))
+	}
+	return nil
+}
+
+// misspoken is ErrMalformed with other advice: to say it again does not help.
+func misspoken(format string, args ...any) error {
+	const advice = "; connect with TLSConfig if the peer has evidence in its certificate, or have its operator use a Session"
+	return &failure{kind: ErrMalformed, text: fmt.Sprintf(format, args...) + advice}
 }
 
 // refuseTimeout bounds the wait for a peer that does not listen.

@@ -16,7 +16,8 @@ import (
 // way to gRPC's.
 //
 // The fields of s are read now, and s is not used: its limits are those of the
-// credentials and their clones together. MaxPending is gRPC's business.
+// credentials and their clones together. MaxPending does not apply: gRPC serves every connection that it
+// accepts, so bound the listener that it is given, or what is in front of it.
 func NewSession(s *attest.Session) credentials.TransportCredentials {
 	config := s.TLS
 	if config == nil {
