@@ -30,7 +30,7 @@ type answer struct {
 // collateralService is the service the node uses, or Intel's.
 func (n *Node) collateralService() (service string, client *http.Client) {
 	c, err := n.qcnlConf()
-	if err != nil || c.service() == "" {
+	if err != nil || !serviceURL(c.service()) {
 		return intelService, n.HTTP
 	}
 	if !c.secure() {

@@ -42,6 +42,7 @@ func container(_ context.Context, n *Node, r *report) {
 		}
 		return
 	}
+	r.ok("which resources the pod asked for cannot be seen from inside: `kubectl get pod NAME -o jsonpath='{.spec.containers[*].resources}'`")
 	limit, ok := n.memoryLimit()
 	switch {
 	case !ok:

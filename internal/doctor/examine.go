@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -43,10 +44,24 @@ func checks() []check {
 	}
 }
 
+// findings are those of a check that ends in time. One that does not, as on a
+// file system whose server is gone, is left to itself.
 func (c check) findings(ctx context.Context, n *Node) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	r := &report{check: c.name}
-	c.look(ctx, n, r)
-	return r.findings
+	done := make(chan []Finding, 1)
+	go func() {
+		r := &report{check: c.name}
+		c.look(ctx, n, r)
+		done <- r.findings
+	}()
+	// A check that hears of the end of ctx has a moment to say so itself.
+	late, stop := context.WithTimeout(context.WithoutCancel(ctx), checkTime+time.Second)
+	defer stop()
+	select {
+	case f := <-done:
+		return f
+	case <-late.Done():
+		return []Finding{{c.name, Failure, fmt.Sprintf("the check did not end in %v", checkTime), "look for file systems and devices that do not answer: `dmesg | tail`"}}
+	}
 }

@@ -44,8 +44,15 @@ type Entry struct {
 // maxFile is more than any file has that is of interest here.
 const maxFile = 1 << 20
 
+var errIrregular = errors.New("it is not a regular file, and reading it might never end: put one there")
+
 // read returns the beginning of a file.
 func (n *Node) read(name string) ([]byte, error) {
+	if e, err := n.Stat(name); err != nil {
+		return nil, err
+	} else if !e.Mode.IsRegular() {
+		return nil, errIrregular
+	}
 	f, err := n.Files.Open(name)
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ type description struct {
 
 // entry is what a tree of plain files cannot have.
 type entry struct {
-	Mode string      `json:"mode"` // "device" or "socket"
+	Mode string      `json:"mode"` // "device", "socket" or "pipe"
 	Perm fs.FileMode `json:"perm"`
 	UID  int         `json:"uid"`
 	GID  int         `json:"gid"`
@@ -187,7 +187,7 @@ func checkOf(line string) string {
 }
 
 func (e entry) entry() doctor.Entry {
-	mode := map[string]fs.FileMode{"device": fs.ModeDevice | fs.ModeCharDevice, "socket": fs.ModeSocket}[e.Mode]
+	mode := map[string]fs.FileMode{"device": fs.ModeDevice | fs.ModeCharDevice, "socket": fs.ModeSocket, "pipe": fs.ModeNamedPipe}[e.Mode]
 	return doctor.Entry{Mode: mode | e.Perm, UID: e.UID, GID: e.GID}
 }
 

@@ -57,9 +57,11 @@ func qcnl(_ context.Context, n *Node, r *report) {
 		r.fail("correct it; it is JSON, in which comments may stand: "+sample, "%s: %v", name, err)
 		return
 	}
-	if u, err := url.Parse(c.PCCS); err != nil || u.Host == "" || !strings.Contains(u.Path, "/sgx/certification/v") {
-		r.fail("give pccs_url as in "+sample, "%s: pccs_url is %q, which is no URL of a caching service", name, c.PCCS)
-		return
+	for _, m := range []struct{ name, url string }{{"pccs_url", c.PCCS}, {"collateral_service", cmp.Or(c.Collateral, c.PCCS)}} {
+		if !serviceURL(m.url) {
+			r.fail("give "+m.name+" as in "+sample, "%s: %s is no URL of a caching service, of plain characters and without a password", name, m.name)
+			return
+		}
 	}
 	if !c.secure() {
 		r.warn(`"use_secure_cert": true, with a certificate the node trusts; what is fetched is signed in any case`,
@@ -67,6 +69,18 @@ func qcnl(_ context.Context, n *Node, r *report) {
 		return
 	}
 	r.ok("%s names %s", name, c.service())
+}
+
+// serviceURL accepts what can be printed, pasted and asked.
+func serviceURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" &&
+		strings.Contains(u.Path, "/sgx/certification/v") && strings.IndexFunc(text, unusual) < 0
+}
+
+func unusual(r rune) bool {
+	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	return !letter && !strings.ContainsRune(":/._-[]", r)
 }
 
 // parseQCNL reads the JSON of today and the KEY=VALUE of before 1.13.
