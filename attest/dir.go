@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/cleave-sdk/cleave/internal/nowait"
 )
 
 // Dir is a folder with the collateral of one kind of platform: tcb_info.json,
@@ -47,7 +49,7 @@ func (d Dir) read(name string) ([]byte, error) {
 
 // openRegular opens a regular file, or what a link to one leads to.
 func openRegular(name string) (*os.File, error) {
-	f, err := openFile(name)
+	f, err := nowait.Open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/cleave-sdk/cleave/internal/nowait"
 )
 
 var errIrregular = errors.New("is no regular file")
@@ -13,7 +15,7 @@ var errIrregular = errors.New("is no regular file")
 // Whoever has named it may have named a pipe that nobody writes into, or a
 // device without an end: what is read is what it has now, and no more.
 func openRegular(path string, limit int64) (f *os.File, size int64, err error) {
-	f, err = openFile(path)
+	f, err = nowait.Open(path)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/cleave-sdk/cleave/internal/oe"
+	"github.com/cleave-sdk/cleave/internal/platform"
 	"github.com/cleave-sdk/cleave/internal/sgx"
 )
 
@@ -41,7 +42,7 @@ func (p *Platform) oursQuoted(quote []byte, data [64]byte) bool {
 		return false
 	}
 	body, err := sgx.ParseReportBody(quote[quoteBody:quoteRest])
-	return err == nil && p.ours(body, data)
+	return err == nil && platform.SameEnclave(p.self, body, data)
 }
 
 func (p *Platform) remoteReport(data [64]byte) ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/cleave-sdk/cleave/internal/oe"
+	"github.com/cleave-sdk/cleave/internal/platform"
 	"github.com/cleave-sdk/cleave/internal/sgx"
 )
 
@@ -21,7 +22,7 @@ func (p *Platform) Report(ctx context.Context, target sgx.TargetInfo, data [64]b
 		return sgx.Report{}, err
 	}
 	report, err := p.report(target, data)
-	if err == nil && !p.ours(report.Body, data) {
+	if err == nil && !platform.SameEnclave(p.self, report.Body, data) {
 		err = errReport
 	}
 	if err != nil {
@@ -92,13 +93,4 @@ func reportOf(target sgx.TargetInfo) ([]byte, error) {
 		return oe.Report(report.Append(nil), false), nil
 	}
 	return nil, errTarget
-}
-
-// ours reports whether body is that of this enclave with the given data. The
-// CPUSVN may have risen since Open.
-func (p *Platform) ours(body sgx.ReportBody, data [64]byte) bool {
-	want := p.self
-	want.CPUSVN = body.CPUSVN
-	want.ReportData = data
-	return body == want
 }

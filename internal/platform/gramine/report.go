@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/cleave-sdk/cleave/internal/dcap"
+	"github.com/cleave-sdk/cleave/internal/platform"
 	"github.com/cleave-sdk/cleave/internal/sgx"
 )
 
@@ -21,7 +22,7 @@ var (
 // Report makes a local report for the target. The zero target is nobody.
 func (p *Platform) Report(ctx context.Context, target sgx.TargetInfo, data [64]byte) (sgx.Report, error) {
 	report, err := p.report(ctx, target, data)
-	if err == nil && !p.ours(report.Body, data) {
+	if err == nil && !platform.SameEnclave(p.self, report.Body, data) {
 		err = errReport
 	}
 	if err != nil {
@@ -55,15 +56,6 @@ func (p *Platform) report(ctx context.Context, target sgx.TargetInfo, data [64]b
 	return report, nil
 }
 
-// ours reports whether body is that of this enclave with the given data. The
-// CPUSVN may have risen since Open.
-func (p *Platform) ours(body sgx.ReportBody, data [64]byte) bool {
-	want := p.self
-	want.CPUSVN = body.CPUSVN
-	want.ReportData = data
-	return body == want
-}
-
 // VerifyReport fails with [errors.ErrUnsupported].
 func (p *Platform) VerifyReport(context.Context, sgx.Report) error {
 	return fmt.Errorf("gramine: local report: %w", errVerify)
@@ -89,7 +81,7 @@ func (p *Platform) quote(ctx context.Context, data [64]byte) ([]byte, error) {
 		return nil, err
 	}
 	parsed, err := dcap.ParseQuote(b)
-	if err != nil || parsed.TEE != dcap.TEESGX || !p.ours(parsed.Body, data) {
+	if err != nil || parsed.TEE != dcap.TEESGX || !platform.SameEnclave(p.self, parsed.Body, data) {
 		return nil, errQuote
 	}
 	return b, nil

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/cleave-sdk/cleave/internal/dcap"
+	"github.com/cleave-sdk/cleave/internal/platform"
 )
 
 // Sizes of quotes in bytes: they have about 4,700.
@@ -60,7 +61,7 @@ func (p *Platform) quote(data [64]byte) ([]byte, error) {
 		return nil, errQuote
 	}
 	parsed, err := dcap.ParseQuote(b[:n])
-	if err != nil || parsed.TEE != dcap.TEESGX || !p.ours(parsed.Body, data) {
+	if err != nil || parsed.TEE != dcap.TEESGX || !platform.SameEnclave(p.self, parsed.Body, data) {
 		return nil, errQuote
 	}
 	return b[:n:n], nil

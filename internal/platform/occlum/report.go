@@ -18,7 +18,7 @@ func (p *Platform) Report(ctx context.Context, target sgx.TargetInfo, data [64]b
 		return sgx.Report{}, err
 	}
 	report, err := p.report(target, data)
-	if err == nil && !p.ours(report.Body, data) {
+	if err == nil && !platform.SameEnclave(p.self, report.Body, data) {
 		err = errReport
 	}
 	if err != nil {
@@ -41,15 +41,6 @@ func (p *Platform) report(target sgx.TargetInfo, data [64]byte) (sgx.Report, err
 		return sgx.Report{}, errReport
 	}
 	return report, nil
-}
-
-// ours reports whether body is that of this enclave with the given data. The
-// CPUSVN may have risen since Open.
-func (p *Platform) ours(body sgx.ReportBody, data [64]byte) bool {
-	want := p.self
-	want.CPUSVN = body.CPUSVN
-	want.ReportData = data
-	return body == want
 }
 
 // VerifyReport gets the REPORT key and checks the MAC here: what Occlum says
