@@ -20,10 +20,10 @@ const module = "github.com/cleave-sdk/cleave"
 var floors = [][]string{
 	{"internal/lebyte", "internal/nowait", "internal/vectors", "internal/ratio"},
 	{"internal/sgx", "internal/aesm/aesmpb"},
-	{"internal/oe", "internal/aesm", "internal/dcap", "internal/manifest", "internal/issue", "internal/doctor"},
+	{"internal/oe", "internal/aesm", "internal/dcap", "internal/manifest", "internal/issue"},
 	{"internal/ratls", "internal/deploy"},
 	{"attest", "sealing", "ocall"},
-	{"ocall/ocalltest", "ocall/usual", "ocall/quotes", "internal/platform", "internal/sim"},
+	{"ocall/ocalltest", "ocall/usual", "ocall/quotes", "internal/platform", "internal/sim", "internal/doctor"},
 	{"internal/platform/ego", "internal/platform/gramine", "internal/platform/occlum", "internal/aesm/aesmsim", "internal/sim/door", "internal/sim/ert", "internal/sim/world"},
 	{"internal/platform/detect", "internal/platform/gramine/gramtest", "internal/platform/occlum/occlumtest"},
 	{"enclave", "host"},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cleave-sdk/cleave/attest"
 	"github.com/cleave-sdk/cleave/internal/aesm"
+	"github.com/cleave-sdk/cleave/internal/deploy"
 	"github.com/cleave-sdk/cleave/internal/doctor"
 )
 
@@ -32,12 +33,17 @@ func examine(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print as JSON")
 	var s suspect
+	enclave := flags.String("enclave", "", "compare the memory there is with what the trusted half in `FILE` needs, an enclave.json or an executable")
 	flags.TextVar(&s.fmspc, "fmspc", attest.FMSPC{}, "ask what Intel says of this kind of CPU, 12 hexadecimal digits `HEX`")
-	flags.StringVar(&s.quote, "quote", "", "ask what Intel says of the CPU that made the quote in `FILE`")
+	flags.StringVar(&s.quote, "quote", "", "ask what Intel says of the CPU that made the quote in `FILE`, or the one that HOST:PORT shows, and verify it")
 	if err := parseFlags(flags, args, stdout, stderr); err != nil {
 		return fail(stderr, err)
 	}
-	fmspc, err := s.kind()
+	node := doctor.Here(askAESM)
+	err := s.name(node)
+	if err == nil && *enclave != "" {
+		node.Enclave, err = deploy.Open(*enclave)
+	}
 	if err == nil && flags.NArg() != 0 {
 		err = errors.New("doctor takes no arguments but its flags: it examines the machine it runs on")
 	}
@@ -46,10 +52,8 @@ func examine(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	node := doctor.Here(askAESM)
-	node.FMSPC = fmspc
 	findings := doctor.Examine(ctx, node)
-	d := &diagnosis{doctor.Worst(findings), fmspc, findings}
+	d := &diagnosis{doctor.Worst(findings), named(node), findings}
 	d.print(stdout, *asJSON)
 	if d.Worst == doctor.Failure {
 		return exitNo
@@ -65,28 +69,38 @@ type suspect struct {
 
 var errSuspect = errors.New("name the kind of CPU in one way: -fmspc or -quote")
 
-// kind is the FMSPC in hexadecimal, or empty if nobody has named it.
-func (s *suspect) kind() (string, error) {
+// name tells the node what kind of CPU it has, if anybody has named it.
+func (s *suspect) name(n *doctor.Node) error {
+	n.Subject.FMSPC = s.fmspc
 	switch {
-	case s.quote == "" && s.fmspc == attest.FMSPC{}:
-		return "", nil
 	case s.quote == "":
-		return s.fmspc.String(), nil
+		return nil
 	case s.fmspc != attest.FMSPC{}:
-		return "", errSuspect
+		return errSuspect
 	}
 	evidence, err := readSubject(s.quote)
 	if err == nil {
 		err = evidence.err
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
-	of, err := attest.SubjectOf(evidence.quote)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", s.quote, err)
+	if n.Subject, err = attest.SubjectOf(evidence.quote); err != nil {
+		return fmt.Errorf("%s: %w", s.quote, err)
 	}
-	return attest.FMSPC(of.FMSPC).String(), nil
+	if n.Subject.TEE == attest.SGX {
+		n.Quote = evidence.quote
+	}
+	n.Subject.TEE = attest.SGX // a trust domain's CPU has enclaves too
+	return nil
+}
+
+// named is the FMSPC in hexadecimal, or empty if nobody has named it.
+func named(n *doctor.Node) string {
+	if n.Subject.FMSPC == [6]byte{} {
+		return ""
+	}
+	return attest.FMSPC(n.Subject.FMSPC).String()
 }
 
 // askAESM is a round trip that makes no quote: the service loads its quoting

@@ -1,8 +1,14 @@
 package dcap
 
+import "crypto/x509"
+
 // Root returns the public key of the root that the TCB info's signing chain
 // ends in, as a SubjectPublicKeyInfo. Nothing about it has been verified.
 func (d *Documents) Root() []byte { return d.tcb.signer.certs[1].RawSubjectPublicKeyInfo }
+
+// PCKListSignedBy verifies that issuer, itself verified, signed the list of PCK
+// certificates.
+func (d *Documents) PCKListSignedBy(issuer *x509.Certificate) error { return d.pckCRL.prove(issuer) }
 
 // SignedUnder verifies that the TCB info, the QE identity and the root's
 // revocation list are signed by authorities of this root, whenever that was,

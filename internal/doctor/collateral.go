@@ -1,138 +1,112 @@
 package doctor
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
+
+	"github.com/cleave-sdk/cleave/attest"
+	"github.com/cleave-sdk/cleave/internal/dcap"
 )
 
-const intelService = "https://api.trustedservices.intel.com/sgx/certification/v4/"
-
-// window is when a document is good.
-type window struct {
-	IssueDate  time.Time `json:"issueDate"`
-	NextUpdate time.Time `json:"nextUpdate"`
-}
-
-// answer is a service's, and what its clock said.
-type answer struct {
-	body []byte
-	date time.Time // zero if it did not say
-}
-
-// collateralService is the service the node uses, or Intel's.
-func (n *Node) collateralService() (service string, client *http.Client) {
-	c, err := n.qcnlConf()
-	if err != nil || !serviceURL(c.service()) {
-		return intelService, n.HTTP
-	}
-	if !c.secure() {
-		return c.service(), n.Insecure
-	}
-	return c.service(), n.HTTP
-}
-
+// collateral looks at what a verifier needs: the TCB info, the quoting
+// enclave's identity and both revocation lists.
 func collateral(ctx context.Context, n *Node, r *report) {
-	for _, q := range n.queries() {
-		w, err := n.window(ctx, q)
-		const reach = "check the URL in the QCNL configuration, DNS, proxy and network policy: "
-		service, _ := n.collateralService()
-		switch {
-		case err != nil:
-			r.fail(reach+"`curl -v "+address(service, q)+"`", "%s cannot be had from %s: %v", q.name, service, err)
-		case n.Now().After(w.NextUpdate):
-			r.fail("refresh the caching service, or name Intel's own in collateral_service: "+intelService,
-				"%s of %s is stale: it was good until %s", q.name, service, w.NextUpdate.Format(time.RFC3339))
-		default:
-			r.ok("%s of %s is good until %s", q.name, service, w.NextUpdate.Format(time.RFC3339))
+	a := n.asked()
+	switch {
+	case a.err != nil:
+		n.unanswered(r, a)
+		return
+	case a.forged != nil:
+		r.fail("use none of it: "+otherService+", and look at who answers there: `curl -v "+a.query()+"`",
+			"%s has what Intel has not signed: %s", a.service, reason(a.forged))
+	case n.current(r, a) && n.Quote != nil:
+		n.verify(ctx, r, a)
+	}
+	a.kind.said(r)
+}
+
+const otherService = `name another service in the QCNL configuration, "collateral_service": "` + intelService + `"`
+
+// document is one of the four.
+type document struct {
+	name string
+	attest.Validity
+}
+
+func (a *inquiry) documents() []document {
+	o := a.outline
+	return []document{
+		{"the TCB info", o.TCBInfo.Validity},
+		{"the quoting enclave's identity", o.QEIdentity.Validity},
+		{"the root's revocation list", o.RootCRL.Validity},
+		{"the revocation list of PCK certificates", o.PCKCRL.Validity},
+	}
+}
+
+// current reports whether none of the documents has expired. Those of the
+// future are the clock's matter.
+func (n *Node) current(r *report, a *inquiry) bool {
+	good := true
+	for _, d := range a.documents() {
+		if n.Now().After(d.NextUpdate) {
+			good = false
+			r.fail(n.refresh(a), "%s at %s is stale: it was good until %s", d.name, a.service, d.NextUpdate.UTC().Format(time.RFC3339))
 		}
 	}
-	if n.FMSPC == "" {
-		r.warn("give it with -fmspc, or a quote made here with -quote", "what Intel says of this kind of CPU was not asked for: only a quote names it (FMSPC)")
+	if good {
+		r.ok("TCB info, identity and both revocation lists of %s are good until %s, Intel's evaluation %d%s", a.service,
+			a.outline.NextUpdate().UTC().Format(time.RFC3339), min(a.outline.TCBInfo.Evaluation, a.outline.QEIdentity.Evaluation), n.unchecked(a))
 	}
+	return good
 }
 
-// query is a document to ask for.
-type query struct{ name, path, member string }
-
-func (n *Node) queries() []query {
-	q := []query{{"the quoting enclave's identity", "qe/identity", "enclaveIdentity"}}
-	if n.FMSPC != "" {
-		q = append(q, query{"the TCB info of this CPU", "tcb?fmspc=" + url.QueryEscape(n.FMSPC), "tcbInfo"})
+func (n *Node) unchecked(a *inquiry) string {
+	if n.Quote != nil || a.listed {
+		return ""
 	}
-	return q
+	return fmt.Sprintf("; only with -quote is it known that %.60q signed the last", a.outline.PCKCRL.Issuer)
 }
 
-func address(service string, q query) string { return strings.TrimRight(service, "/") + "/" + q.path }
-
-func (n *Node) window(ctx context.Context, q query) (window, error) {
-	service, client := n.collateralService()
-	a, err := ask(ctx, client, address(service, q))
-	if err != nil {
-		return window{}, err
+// refresh has what is stale fetched anew.
+func (n *Node) refresh(a *inquiry) string {
+	name, _ := a.host()
+	off, known := a.heard.clock()
+	switch {
+	case known && off > maxClockError:
+		return "first the clock, which may be all: " + n.setClock(off)
+	case strings.HasSuffix(name, ".trustedservices.intel.com"):
+		return "Intel's own is always newer: ask without a proxy that keeps answers, `curl --noproxy '*' -v " + a.query() + "`"
+	case strings.HasSuffix(name, ".azure.net") || strings.HasSuffix(name, ".aliyuncs.com"):
+		return otherService + ", until the cloud's has it"
 	}
-	var members map[string]json.RawMessage
-	var w window
-	if json.Unmarshal(a.body, &members) != nil || json.Unmarshal(members[q.member], &w) != nil || w.NextUpdate.IsZero() {
-		return window{}, errors.New("the answer is not what such a service says")
-	}
-	return w, nil
+	return "have the caching service fetch it: `curl -k -H 'admin-token: PASSWORD' " + strings.TrimRight(a.service, "/") + "/refresh`, and see there why it did not: `journalctl -u pccs`; or " + otherService
 }
 
-func ask(ctx context.Context, client *http.Client, address string) (*answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, err
+// reason is what is wrong, without what to do about it.
+func reason(err error) string {
+	var refused *dcap.Error
+	if errors.As(err, &refused) {
+		return fmt.Sprintf("%.300s (%s)", refused.Text, refused.Name)
 	}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("status %d", response.StatusCode)
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxFile))
-	if err != nil {
-		return nil, err
-	}
-	date, _ := http.ParseTime(response.Header.Get("Date")) // zero if it is none
-	return &answer{body, date}, nil
+	return fmt.Sprintf("%.300v", err)
 }
 
-// maxClockError is how far a clock may be off before certificates seem to be
-// of the future.
-const maxClockError = 2 * time.Minute
-
-// clock compares with the service's, which nobody vouches for: it tells a
-// mistake, not an attack.
-func clock(ctx context.Context, n *Node, r *report) {
-	const fix = "start a time service: `systemctl enable --now chronyd`; a container has its node's clock"
-	q := n.queries()[0]
-	service, client := n.collateralService()
-	a, err := ask(ctx, client, address(service, q))
-	if err != nil || a.date.IsZero() {
-		r.warn(fix, "there is no clock to compare with: %v", cmp.Or(err, errors.New("the service does not say what time it is")))
-		return
+// verify has the quote verified with what the service said, as a client does.
+func (n *Node) verify(ctx context.Context, r *report, a *inquiry) {
+	v := attest.Verifier{Root: n.root, Collateral: a.collateral, Time: n.Now}
+	judged, err := v.Authenticate(ctx, n.Quote)
+	switch {
+	case errors.Is(err, attest.ErrCollateral):
+		r.fail(n.refresh(a), "the quote does not verify with what %s has: %s", a.service, reason(err))
+	case err != nil:
+		r.fail("have another made, and look at it: `cleave inspect FILE`", "the quote is no good: %s", reason(err))
+	case judged.TCB.Status != attest.UpToDate:
+		r.warn("update firmware and microcode: on AKS `"+upgradeNodes+"`, on one's own the vendor's BIOS; or have clients accept it: `cleave policy init`",
+			"the quote verifies, and Intel says of this CPU %v %v", judged.TCB.Status, judged.TCB.Advisories)
+	default:
+		r.ok("the quote verifies with it, and Intel says of this CPU %v", judged.TCB.Status)
 	}
-	off := n.Now().Sub(a.date).Round(time.Second)
-	if off.Abs() > maxClockError {
-		r.fail(fix, "this clock is %v %s that of %s", off.Abs(), direction(off), service)
-		return
-	}
-	r.ok("within %v of %s's", maxClockError, service)
-}
-
-func direction(d time.Duration) string {
-	if d < 0 {
-		return "behind"
-	}
-	return "ahead of"
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -19,39 +20,44 @@ func ego(ctx context.Context, n *Node, r *report) {
 	}
 }
 
-// plugins are the sockets by which device plugins offer a resource on a node.
-func plugins() map[string]string {
-	return map[string]string{
-		"var/lib/kubelet/device-plugins/sgx.intel.com-epc.sock":       "sgx.intel.com/epc",
-		"var/lib/kubelet/device-plugins/sgx.intel.com-enclave.sock":   "sgx.intel.com/enclave",
-		"var/lib/kubelet/device-plugins/sgx.intel.com-provision.sock": "sgx.intel.com/provision",
-	}
-}
-
 // minMemory is what EGo's launcher takes beside the enclave.
 const minMemory = 256 << 20
 
-// container looks at the limits this process is under.
+// container looks at what the node or the pod offers, and at the limits this
+// process is under.
 func container(_ context.Context, n *Node, r *report) {
-	if _, set := n.Env("KUBERNETES_SERVICE_HOST"); !set {
-		r.ok("not in a pod")
-		for name, resource := range plugins() {
-			if n.exists(name) {
-				r.ok("a device plugin offers %s", resource)
-			}
-		}
-		return
+	if n.inPod() {
+		n.resources(r)
+	} else {
+		n.plugins(r)
 	}
-	r.ok("which resources the pod asked for cannot be seen from inside: `kubectl get pod NAME -o jsonpath='{.spec.containers[*].resources}'`")
 	limit, ok := n.memoryLimit()
-	switch {
+	switch need := n.memory(); {
 	case !ok:
-		r.ok("in a pod without a memory limit")
-	case limit < minMemory:
-		r.fail(`raise resources.limits "memory": the enclave's heap is loaded through it`, "the container may use %d MiB of memory", limit>>20)
+		r.ok("no limit of memory but the machine's")
+	case limit < need:
+		r.fail(fmt.Sprintf("resources.limits \"memory\": \"%[1]dMi\", or more; without Kubernetes, `docker run --memory %[1]dm`: the enclave is loaded through it, and what Linux pages out of the EPC is charged to it", need>>20),
+			"the container may use %d MiB of memory, and needs %d", limit>>20, need>>20)
 	default:
-		r.ok("in a pod with %d MiB of memory", limit>>20)
+		r.ok("%d MiB of memory, and %d are needed", limit>>20, need>>20)
 	}
+}
+
+// resources says what a pod knows of what it asked for.
+func (n *Node) resources(r *report) {
+	r.ok("in a pod; which resources it asked for cannot be seen from inside: `kubectl get pod %s -o jsonpath='{.spec.containers[*].resources}'`", n.pod())
+	if provider, ok := n.podAnnotation("sgx.intel.com/quote-provider"); ok && provider == "aesmd" && !n.outOfProcess() {
+		r.fail("see whether the webhook of Intel's plugin is there, `kubectl get mutatingwebhookconfigurations | grep sgx`, and have the pod made again; or set SGX_AESM_ADDR: \"1\"",
+			"the pod is annotated with the quote provider aesmd, and nobody has set %s", aesmVariable)
+	}
+}
+
+// memory is what the container needs, at least.
+func (n *Node) memory() (bytes uint64) {
+	if n.Enclave == nil {
+		return minMemory
+	}
+	return uint64(n.Enclave.MemoryMiB()) << 20
 }
 
 // memoryLimit is the container's, if it has one.

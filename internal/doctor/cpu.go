@@ -7,22 +7,28 @@ import (
 	"strings"
 )
 
+// What AKS is told for other nodes, or newer ones.
+const (
+	addNodes     = "az aks nodepool add --cluster-name CLUSTER --resource-group GROUP --name sgx --node-vm-size Standard_DC8s_v3"
+	upgradeNodes = "az aks nodepool upgrade --cluster-name CLUSTER --resource-group GROUP --name POOL --node-image-only"
+)
+
 // cpu reads what Linux says of the processor. From 5.11 on it shows sgx only
 // where the firmware has it enabled.
 func cpu(_ context.Context, n *Node, r *report) {
 	b, err := n.read("proc/cpuinfo")
 	if err != nil {
-		r.fail("run it on the node, or with /proc mounted", "/proc/cpuinfo cannot be read: %v", err)
+		r.fail("run it on the node, or with /proc mounted: `mount -t proc proc /proc`", "/proc/cpuinfo cannot be read: %v", err)
 		return
 	}
 	flags := field(string(b), "flags")
 	model := strings.Join(field(string(b), "model name"), " ")
 	switch {
 	case !slices.Contains(flags, "sgx"):
-		r.fail("use a machine with SGX: Azure DCsv2, DCsv3 or DCdsv3, Alibaba g7t, c7t or r7t; on one's own, enable SGX in the firmware",
+		r.fail("use a machine with SGX: on Azure DCsv3 or DCdsv3, `"+addNodes+"`, on Alibaba Cloud g7t, c7t or r7t; on one's own, enable SGX in the firmware until `grep -w sgx /proc/cpuinfo` finds it; to develop without, `cleave run --simulate`",
 			"the CPU has no SGX, or the firmware or hypervisor has it disabled (%q)", model)
 	case !slices.Contains(flags, "sgx_lc"):
-		r.fail("enable flexible launch control in the firmware; quotes by DCAP need it",
+		r.fail("enable flexible launch control in the firmware, until `grep -w sgx_lc /proc/cpuinfo` finds it; quotes by DCAP need it",
 			"the CPU has SGX without launch control (%q)", model)
 	default:
 		r.ok("SGX with launch control (%q)", model)
@@ -47,7 +53,7 @@ func kernel(_ context.Context, n *Node, r *report) {
 	case err != nil || !known:
 		r.warn("check `uname -r`: 5.11 or newer", "the kernel's release is not known (%q)", release)
 	case major < 5 || major == 5 && minor < 11:
-		r.fail("use Linux 5.11 or newer, which has the SGX driver; on AKS and ACK, a newer node image", "Linux %s has no SGX driver of its own", release)
+		r.fail("use Linux 5.11 or newer, which has the SGX driver; on AKS, `"+upgradeNodes+"`", "Linux %s has no SGX driver of its own", release)
 	default:
 		r.ok("Linux %s", release)
 	}

@@ -14,19 +14,28 @@ import (
 func enclaveDevices() []string   { return []string{"dev/sgx_enclave", "dev/sgx/enclave"} }
 func provisionDevices() []string { return []string{"dev/sgx_provision", "dev/sgx/provision"} }
 
-const podResource = `in a pod, request it: resources.limits "sgx.intel.com/epc" (AKS, Intel device plugin) or "alibabacloud.com/sgx_epc_MiB" (ACK)`
+// bring says how a device comes to where it is missing.
+func (n *Node) bring(device string) string {
+	switch {
+	case n.inPod() && device == "sgx_provision":
+		return `resources.limits "sgx.intel.com/provision": 1 (AKS, Intel device plugin)`
+	case n.inPod():
+		return `resources.limits "sgx.intel.com/epc" (AKS, Intel device plugin), "alibabacloud.com/sgx_epc_MiB" (ACK) or "kubernetes.azure.com/sgx_epc_mem_in_MiB" (AKS before), as ` + "`cleave manifest` writes them"
+	}
+	return "`dmesg | grep -i sgx` says why the driver made none, if SGX is disabled in the firmware; in a container, `docker run --device /dev/" + device + "`"
+}
 
 func enclaveDevice(_ context.Context, n *Node, r *report) {
 	name, ok := n.first(enclaveDevices()...)
 	if !ok && n.exists("dev/isgx") {
-		r.fail("remove that driver and use Linux 5.11 or newer", "there is /dev/isgx, of a driver without launch control, and no /dev/sgx_enclave")
+		r.fail("remove that driver, `modprobe -r isgx`, and use Linux 5.11 or newer", "there is /dev/isgx, of a driver without launch control, and no /dev/sgx_enclave")
 		return
 	}
 	if !ok {
-		r.fail(podResource, "there is no /dev/sgx_enclave")
+		r.fail(n.bring("sgx_enclave"), "there is no /dev/sgx_enclave")
 		return
 	}
-	n.openDevice(r, name, podResource)
+	n.openDevice(r, name, n.bring("sgx_enclave"))
 }
 
 // provisionDevice is what makes quotes in process; with AESM the service has
@@ -39,10 +48,9 @@ func provisionDevice(_ context.Context, n *Node, r *report) {
 	case n.outOfProcess():
 		r.ok("not needed: AESM makes the quotes")
 	case !ok:
-		r.fail(`in a pod, add resources.limits "sgx.intel.com/provision": 1, or have AESM make the quotes (SGX_AESM_ADDR: "1" and /var/run/aesmd mounted)`,
-			"there is no /dev/sgx_provision, which quotes made in process need")
+		r.fail(n.bring("sgx_provision")+`; or have AESM make the quotes, with /var/run/aesmd mounted and SGX_AESM_ADDR: "1"`, "there is no /dev/sgx_provision, which quotes made in process need")
 	default:
-		n.openDevice(r, name, "add the user to the group: `usermod -aG "+n.group(name)+" USER`; in a pod, securityContext.supplementalGroups")
+		n.openDevice(r, name, "add the user to the group: `usermod -aG "+n.group(name)+" USER`; in a pod, securityContext.supplementalGroups: [NUMBER], as `getent group "+n.group(name)+"` on the node prints it")
 	}
 }
 
@@ -61,7 +69,7 @@ func (n *Node) openDevice(r *report, name, fix string) {
 	case err == nil:
 		r.ok("/%s opens", name)
 	case errors.Is(err, fs.ErrPermission) && n.allowed(e):
-		r.fail(podResource, "/%s is refused although its mode allows it: the container's device rules do not", name)
+		r.fail(n.bring(name[strings.LastIndex(name, "/")+1:]), "/%s is refused although its mode allows it: the container's device rules do not", name)
 	case errors.Is(err, fs.ErrPermission):
 		r.fail(fix, "/%s is %v of user %d and group %s, and this process is user %d in groups %v", name, e.Mode, e.UID, n.group(name), n.UID, n.Groups)
 	default:

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
@@ -14,31 +15,54 @@ const lowEPC = 64 << 20
 // Linux shows them: by NUMA node since 5.17, in the misc controller of cgroups
 // since 6.13.
 func epc(_ context.Context, n *Node, r *report) {
-	total, known := n.epcTotal()
-	if !known {
+	switch total, known := n.epcTotal(); {
+	case !known && n.Enclave != nil:
+		r.warn("compare with the kernel's log: `dmesg | grep 'sgx: EPC section'`", "the enclave needs %d MiB of EPC, whose size is not shown here", n.Enclave.EPCMiB())
+	case !known:
 		r.warn("look in the kernel's log: `dmesg | grep 'sgx: EPC section'`", "the size of the EPC is not shown here")
-		return
-	}
-	if total == 0 {
+	case total == 0:
 		r.fail("give the firmware (PRMRR) or the virtual machine (`-device … memory-backend-epc`) EPC", "there is no EPC")
-		return
+	default:
+		n.room(r, total)
 	}
-	used, known := n.misc("sys/fs/cgroup/misc.current")
-	if !known {
-		r.ok("EPC of %d MiB; how much is in use is not shown here", total>>20)
-		return
-	}
+}
+
+// room says whether there is some left for the enclave, or a small one.
+func (n *Node) room(r *report, total uint64) {
 	limit := total
 	if most, ok := n.misc("sys/fs/cgroup/misc.max"); ok {
 		limit = min(limit, most)
 	}
+	need, whose := n.protected()
+	used, counted := n.misc("sys/fs/cgroup/misc.current")
 	left := limit - min(used, limit)
-	if left < lowEPC {
-		r.fail("stop other enclaves, raise the container's EPC limit, or use a larger node: what does not fit is paged, and starts fail",
-			"%d MiB of %d MiB EPC are left", left>>20, limit>>20)
-		return
+	switch {
+	case n.Enclave != nil && total < need:
+		r.fail("a smaller heapSize in enclave.json, signed again, or a larger node, such as `"+addNodes+"`: what does not fit is paged, slowly, and starts fail",
+			"%s needs %d MiB of EPC, and this node has %d", whose, need>>20, total>>20)
+	case n.Enclave != nil && limit < need:
+		r.fail(limits(need), "%s needs %d MiB of EPC, and the container may use %d", whose, need>>20, limit>>20)
+	case counted && left < need:
+		r.fail("stop other enclaves, or use a larger node: what does not fit is paged, and starts fail; in a pod, "+limits(need),
+			"%d MiB of %d MiB EPC are left, and %s needs %d", left>>20, limit>>20, whose, need>>20)
+	case counted:
+		r.ok("%d MiB of %d MiB EPC are left, and %s needs %d", left>>20, limit>>20, whose, need>>20)
+	default:
+		r.ok("EPC of %d MiB, and %s needs %d; how much is in use is not shown here", limit>>20, whose, need>>20)
 	}
-	r.ok("%d MiB of %d MiB EPC are left", left>>20, limit>>20)
+}
+
+// protected is how much EPC is needed, at least.
+func (n *Node) protected() (bytes uint64, whose string) {
+	if n.Enclave == nil {
+		return lowEPC, "a small enclave"
+	}
+	return uint64(n.Enclave.EPCMiB()) << 20, "the enclave"
+}
+
+// limits are the lines of a manifest that ask for so much.
+func limits(epc uint64) string {
+	return fmt.Sprintf(`resources.limits "sgx.intel.com/epc": "%[1]dMi" (AKS, Intel device plugin) or "alibabacloud.com/sgx_epc_MiB": "%[1]d" (ACK), as `+"`cleave manifest` writes them", epc>>20)
 }
 
 func (n *Node) epcTotal() (bytes uint64, known bool) {

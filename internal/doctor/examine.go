@@ -3,21 +3,29 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 )
 
-// checkTime bounds each check, most of which take no time at all.
+// checkTime bounds the checks, which are made at once. Most take no time at all.
 const checkTime = 15 * time.Second
 
-// Examine makes every check, in the order in which it is best to mend what
-// they find. It takes as long as the services that are asked, at most 15
-// seconds for each check.
+// Examine makes every check, and returns what they find in the order in which
+// it is best mended. It takes as long as the slowest of the services that are
+// asked, at most 16 seconds.
 func Examine(ctx context.Context, n *Node) []Finding {
-	var all []Finding
-	for _, c := range checks() {
-		all = append(all, c.findings(ctx, n)...)
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	asking := *n
+	asking.asked = sync.OnceValue(func() *inquiry { return n.inquire(ctx) })
+	found := make([][]Finding, len(checks()))
+	var wg sync.WaitGroup
+	for i, c := range checks() {
+		wg.Go(func() { found[i] = c.findings(ctx, &asking) })
 	}
-	return all
+	wg.Wait()
+	return slices.Concat(found...)
 }
 
 // check is one thing to look at.
@@ -37,6 +45,7 @@ func checks() []check {
 		{"aesm", aesm},
 		{"libraries", libraries},
 		{"qcnl", qcnl},
+		{"pck", pck},
 		{"collateral", collateral},
 		{"clock", clock},
 		{"ego", ego},
@@ -47,21 +56,24 @@ func checks() []check {
 // findings are those of a check that ends in time. One that does not, as on a
 // file system whose server is gone, is left to itself.
 func (c check) findings(ctx context.Context, n *Node) []Finding {
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
-	defer cancel()
 	done := make(chan []Finding, 1)
 	go func() {
 		r := &report{check: c.name}
 		c.look(ctx, n, r)
 		done <- r.findings
 	}()
-	// A check that hears of the end of ctx has a moment to say so itself.
-	late, stop := context.WithTimeout(context.WithoutCancel(ctx), checkTime+time.Second)
-	defer stop()
 	select {
 	case f := <-done:
 		return f
-	case <-late.Done():
+	case <-ctx.Done():
+	}
+	// A check that hears of the end of ctx has a moment to say so itself.
+	late := time.NewTimer(time.Second)
+	defer late.Stop()
+	select {
+	case f := <-done:
+		return f
+	case <-late.C:
 		return []Finding{{c.name, Failure, fmt.Sprintf("the check did not end in %v", checkTime), "look for file systems and devices that do not answer: `dmesg | tail`"}}
 	}
 }

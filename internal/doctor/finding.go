@@ -1,6 +1,10 @@
 package doctor
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
 
 // Finding is what one check has to say.
 type Finding struct {
@@ -64,5 +68,16 @@ func (r *report) fail(fix, format string, args ...any) {
 }
 
 func (r *report) add(s Status, fix, format string, args ...any) {
-	r.findings = append(r.findings, Finding{r.check, s, fmt.Sprintf(format, args...), fix})
+	r.findings = append(r.findings, Finding{r.check, s, plain(fmt.Sprintf(format, args...)), plain(fix)})
+}
+
+// plain keeps what a service, a certificate or a file says from reaching a
+// terminal as anything but text.
+func plain(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) || unicode.IsSpace(c) && c < unicode.MaxASCII {
+			return c
+		}
+		return unicode.ReplacementChar
+	}, s)
 }

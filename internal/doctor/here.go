@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/cleave-sdk/cleave/internal/nowait"
 )
 
 // Here is the machine this process runs on. AESM is asked by the given
@@ -17,7 +19,7 @@ import (
 func Here(aesm func(ctx context.Context, socket string) (time.Duration, error)) *Node {
 	groups, _ := os.Getgroups() // none is what it then seems to have
 	return &Node{
-		Files:    os.DirFS("/"),
+		Files:    root{},
 		Stat:     stat,
 		Open:     open,
 		Env:      os.LookupEnv,
@@ -29,6 +31,16 @@ func Here(aesm func(ctx context.Context, socket string) (time.Duration, error)) 
 		EGo:      egoVersion,
 		Now:      time.Now,
 	}
+}
+
+// root is the root directory. Opening a pipe in it does not wait for a writer.
+type root struct{}
+
+func (root) Open(name string) (fs.File, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	return nowait.Open("/" + name)
 }
 
 func stat(name string) (Entry, error) {
@@ -52,8 +64,12 @@ func open(name string) error {
 
 // egoVersion reads the line that every ego command logs first.
 func egoVersion(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "ego").CombinedOutput()
-	for word := range strings.FieldsSeq(string(out[:min(len(out), 4096)])) {
+	var out beginning
+	c := exec.CommandContext(ctx, "ego")
+	c.Stdout, c.Stderr = &out, &out
+	c.WaitDelay = time.Second // for what it may have started
+	err := c.Run()
+	for word := range strings.FieldsSeq(string(out)) {
 		if v, ok := strings.CutPrefix(word, "version="); ok {
 			return v, nil
 		}
@@ -62,4 +78,12 @@ func egoVersion(ctx context.Context) (string, error) {
 		return "of an unknown version", ctx.Err()
 	}
 	return "", err
+}
+
+// beginning keeps the first 4 KiB of what is written.
+type beginning []byte
+
+func (b *beginning) Write(p []byte) (int, error) {
+	*b = append(*b, p[:min(len(p), 4096-len(*b))]...)
+	return len(p), nil
 }

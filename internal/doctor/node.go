@@ -1,12 +1,18 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"io/fs"
 	"net/http"
+	"strings"
 	"time"
+
+	"github.com/cleave-sdk/cleave/attest"
+	"github.com/cleave-sdk/cleave/internal/deploy"
 )
 
 // Node is where the checks look. Here returns this one; tests make theirs up.
@@ -30,9 +36,18 @@ type Node struct {
 	EGo func(context.Context) (string, error)
 	Now func() time.Time
 
-	// FMSPC is the kind of CPU whose TCB info is asked for, in hexadecimal. If
-	// empty, none: only a quote says what this CPU is.
-	FMSPC string
+	// Subject is the kind of CPU whose collateral is asked for, for SGX. If its
+	// FMSPC is zero, that of the certificate which the quote provider has kept
+	// or, without one, that of most CPUs of this model.
+	Subject attest.Subject
+	// Quote is of a CPU of that kind, and is verified. If nil, none is.
+	Quote []byte
+	// Enclave is the trusted half that is to run here. If nil, none in
+	// particular.
+	Enclave *deploy.Half
+
+	root  *x509.Certificate // if nil, Intel's
+	asked func() *inquiry   // asks the collateral service, once
 }
 
 // Entry is what is known of a file without opening it.
@@ -47,7 +62,9 @@ const maxFile = 1 << 20
 var errIrregular = errors.New("it is not a regular file, and reading it might never end: put one there")
 
 // read returns the beginning of a file.
-func (n *Node) read(name string) ([]byte, error) {
+func (n *Node) read(name string) ([]byte, error) { return n.readUpTo(name, maxFile) }
+
+func (n *Node) readUpTo(name string, most int64) ([]byte, error) {
 	if e, err := n.Stat(name); err != nil {
 		return nil, err
 	} else if !e.Mode.IsRegular() {
@@ -58,7 +75,10 @@ func (n *Node) read(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile))
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() { // it may be another by now
+		return nil, cmp.Or(err, errIrregular)
+	}
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 func (n *Node) exists(name string) bool {
@@ -74,4 +94,26 @@ func (n *Node) first(names ...string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// inPod reports whether Kubernetes has started this process.
+func (n *Node) inPod() bool {
+	_, set := n.Env("KUBERNETES_SERVICE_HOST")
+	return set
+}
+
+// pod is this pod's name, by which kubectl finds it, or a word in its place.
+func (n *Node) pod() string {
+	name, _ := n.Env("HOSTNAME")
+	return label(name, "POD")
+}
+
+// label returns what can be pasted into a command, as names of pods and nodes
+// can.
+func label(name, otherwise string) string {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789-."
+	if name == "" || len(name) > 253 || strings.Trim(name, letters) != "" || name[0] == '-' {
+		return otherwise
+	}
+	return name
 }

@@ -1,39 +1,42 @@
 package doctor_test
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"errors"
+	"cmp"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
+	"unicode"
+
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/cleave-sdk/cleave/internal/doctor"
-	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // description is node.json of a made-up node: what files do not say.
 type description struct {
 	Base     string            `json:"base"`    // the node it is like
-	Without  []string          `json:"without"` // its files that are not here
+	Without  []string          `json:"without"` // its files that are not here, and variables, as env:NAME
 	Env      map[string]string `json:"env"`
 	UID      int               `json:"uid"`
 	Groups   []int             `json:"groups"`
 	Entries  map[string]entry  `json:"entries"`
-	Services map[string]string `json:"services"` // files by URL
-	Date     string            `json:"date"`     // how far the services' clocks are ahead
-	AESM     string            `json:"aesm"`     // what it fails with
+	PCCS     map[string]pccs   `json:"pccs"`   // by URL up to the version
+	Others   []string          `json:"others"` // URLs where something answers
+	Date     string            `json:"date"`   // how far the services' clocks are ahead
+	Clock    string            `json:"clock"`  // how far this one is
+	AESM     string            `json:"aesm"`   // what it fails with
 	EGo      string            `json:"ego"`
-	FMSPC    string            `json:"fmspc"`
+	Fixes    map[string]string `json:"fixes"`    // a part of what the fixes say, by check
+	Subject  string            `json:"subject"`  // FMSPC
+	Quote    string            `json:"quote"`    // "genuine", "forged" or "cut"
+	Kept     string            `json:"kept"`     // a file with what the quote provider keeps of the CPU
+	Enclave  int               `json:"enclave"`  // the heap of the trusted half, in MiB
+	Patience string            `json:"patience"` // how long it takes at most; if empty, as long as it does
 }
 
 // entry is what a tree of plain files cannot have.
@@ -60,150 +63,36 @@ func TestNodes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n, want := node(t, name)
 			var got strings.Builder
-			for _, f := range doctor.Examine(t.Context(), n) {
+			fixes := map[string]string{}
+			ctx, cancel := n.context(t)
+			defer cancel()
+			for _, f := range doctor.Examine(ctx, n.Node) {
 				fmt.Fprintf(&got, "%v %s: %s\n", f.Status, f.Check, f.Says)
-				if (f.Fix == "") != (f.Status == doctor.OK) {
-					t.Errorf("%s: %v, with the fix %q", f.Check, f.Status, f.Fix)
+				checkFix(t, f)
+				fixes[f.Check] += f.Fix + "\n"
+			}
+			for check, fix := range n.Fixes {
+				if !strings.Contains(fixes[check], fix) {
+					t.Errorf("%s: %s does not name %s", check, fixes[check], fix)
 				}
 			}
-			if d := cmp.Diff(want, got.String()); d != "" {
+			if d := gocmp.Diff(want, got.String()); d != "" {
 				t.Error(d)
 			}
 		})
 	}
 }
 
-// node makes a node up, and says what is expected of it. If it has a base, only
-// the lines that differ are expected of it.
-func node(t *testing.T, name string) (n *doctor.Node, want string) {
+// checkFix wants a command or a line of a manifest or a configuration behind
+// what is not ok, and no control characters anywhere.
+func checkFix(t *testing.T, f doctor.Finding) {
 	t.Helper()
-	d, files, want := load(t, name)
-	stat := func(name string) (doctor.Entry, error) {
-		if e, ok := d.Entries[name]; ok {
-			return e.entry(), nil
-		}
-		info, err := fs.Stat(files, name)
-		if err != nil {
-			return doctor.Entry{}, err
-		}
-		return doctor.Entry{Mode: info.Mode()}, nil
+	if f.Status != doctor.OK && !strings.ContainsAny(f.Fix, "`\"") || f.Status == doctor.OK && f.Fix != "" {
+		t.Errorf("%s: %v, with the fix %q", f.Check, f.Status, f.Fix)
 	}
-	client := &http.Client{Transport: services{d, files}}
-	return &doctor.Node{
-		Files: files,
-		Stat:  stat,
-		Open: func(name string) error {
-			if d.Entries[name].opens(d.UID, d.Groups) {
-				return nil
-			}
-			return &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
-		},
-		Env:    func(name string) (string, bool) { v, set := d.Env[name]; return v, set },
-		UID:    d.UID,
-		Groups: d.Groups,
-		AESM: func(context.Context, string) (time.Duration, error) {
-			if d.AESM != "" {
-				return 0, errors.New(d.AESM)
-			}
-			return 7 * time.Millisecond, nil
-		},
-		HTTP:     client,
-		Insecure: client,
-		EGo: func(context.Context) (string, error) {
-			if d.EGo == "" {
-				return "", errors.New("not found")
-			}
-			return d.EGo, nil
-		},
-		Now:   now,
-		FMSPC: d.FMSPC,
-	}, want
-}
-
-func load(t *testing.T, name string) (d description, files fstest.MapFS, want string) {
-	t.Helper()
-	archive, err := txtar.ParseFile("testdata/nodes/" + name + ".txtar")
-	if err != nil {
-		t.Fatal(err)
+	if strings.IndexFunc(f.Says+f.Fix, unicode.IsControl) >= 0 {
+		t.Errorf("%q, %q", f.Says, f.Fix)
 	}
-	at := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "node.json" })
-	if at < 0 {
-		t.Fatal("no node.json")
-	}
-	if base := struct{ Base string }{}; json.Unmarshal(archive.Files[at].Data, &base) == nil && base.Base != "" {
-		d, files, want = load(t, base.Base)
-	} else {
-		files = fstest.MapFS{}
-	}
-	d.Without = nil
-	decoder := json.NewDecoder(bytes.NewReader(archive.Files[at].Data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&d); err != nil {
-		t.Fatal(err)
-	}
-	for _, gone := range d.Without {
-		delete(files, gone)
-		delete(d.Entries, gone)
-	}
-	for _, f := range archive.Files {
-		switch f.Name {
-		case "node.json":
-		case "want":
-			want = instead(want, string(f.Data))
-		default:
-			files[f.Name] = &fstest.MapFile{Data: f.Data, Mode: 0o644}
-		}
-	}
-	return d, files, want
-}
-
-// instead puts what is expected of a check in the place of what was.
-func instead(base, lines string) string {
-	if base == "" {
-		return lines
-	}
-	var out strings.Builder
-	said := map[string]bool{}
-	for line := range strings.Lines(base) {
-		check := checkOf(line)
-		if !strings.Contains("\n"+lines, " "+check+":") {
-			out.WriteString(line)
-		} else if !said[check] {
-			said[check] = true
-			for l := range strings.Lines(lines) {
-				if checkOf(l) == check {
-					out.WriteString(l)
-				}
-			}
-		}
-	}
-	return out.String()
-}
-
-func checkOf(line string) string {
-	_, rest, _ := strings.Cut(line, " ")
-	check, _, _ := strings.Cut(rest, ":")
-	return check
-}
-
-func (e entry) entry() doctor.Entry {
-	mode := map[string]fs.FileMode{"device": fs.ModeDevice | fs.ModeCharDevice, "socket": fs.ModeSocket, "pipe": fs.ModeNamedPipe}[e.Mode]
-	return doctor.Entry{Mode: mode | e.Perm, UID: e.UID, GID: e.GID}
-}
-
-// opens is what a kernel would say.
-func (e entry) opens(uid int, groups []int) bool {
-	switch {
-	case e.Deny:
-		return false
-	case uid == 0:
-		return true
-	case uid == e.UID:
-		return e.Perm&0o600 == 0o600
-	case slices.Contains(groups, e.GID):
-		return e.Perm&0o060 == 0o060
-	}
-	return e.Perm&0o006 == 0o006
 }
 
 // services answer from the files of the node.
@@ -213,18 +102,18 @@ type services struct {
 }
 
 func (s services) RoundTrip(r *http.Request) (*http.Response, error) {
-	name, ok := s.Services[r.URL.String()]
-	if !ok {
-		return nil, errors.New("no such host")
-	}
-	ahead, err := time.ParseDuration(s.Date)
-	if err != nil && s.Date != "" {
-		return nil, err
-	}
-	body, err := fs.ReadFile(s.files, name)
+	ahead, err := time.ParseDuration(cmp.Or(s.Date, "0s"))
 	if err != nil {
 		return nil, err
 	}
-	header := http.Header{"Date": {now().Add(ahead).Format(http.TimeFormat)}}
-	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
+	address := r.URL.Scheme + "://" + r.URL.Host + r.URL.Path
+	for base, p := range s.PCCS {
+		if name, ok := strings.CutPrefix(address, base+"/"); ok {
+			return p.answer(r, name, s.files, ahead)
+		}
+	}
+	if slices.Contains(s.Others, address) && r.Header.Get("Metadata") == "true" {
+		return &http.Response{StatusCode: http.StatusBadRequest, Body: http.NoBody, Request: r}, nil
+	}
+	return nil, failures()["dns"]
 }

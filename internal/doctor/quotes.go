@@ -39,8 +39,8 @@ func aesm(ctx context.Context, n *Node, r *report) {
 		r.ok("not asked for")
 		return
 	}
-	const enable = "AKS: `az aks addon update --addon confcom --enable-sgxquotehelper …`, and mount hostPath /var/run/aesmd at /var/run/aesmd; " +
-		"elsewhere, start aesmd with the package libsgx-aesm-ecdsa-plugin"
+	const enable = "AKS: `az aks addon update --addon confcom --enable-sgxquotehelper --name CLUSTER --resource-group GROUP`, and mount hostPath /var/run/aesmd at /var/run/aesmd, as `cleave manifest -quotes aesm` writes it; " +
+		"elsewhere, on the node `apt install sgx-aesm-service libsgx-aesm-ecdsa-plugin` and `systemctl start aesmd`"
 	e, err := n.Stat(aesmSocket)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -1,0 +1,128 @@
+package doctor
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cleave-sdk/cleave/attest"
+)
+
+const intelService = "https://api.trustedservices.intel.com/sgx/certification/v4/"
+
+// inquiry is what the collateral service has said, which several checks look
+// at.
+type inquiry struct {
+	service string // its URL
+	kind    kind
+	heard   *listener
+	err     error // why there is no collateral
+
+	collateral *attest.Collateral
+	outline    *attest.Outline
+	forged     error // why it is not genuine; then nothing else in it counts
+	listed     bool  // whether the list of PCK certificates is genuine too
+}
+
+// inquire asks once, and does not ask again what has failed: what fails now and
+// then is worth a finding.
+func (n *Node) inquire(ctx context.Context) *inquiry {
+	service, client := n.collateralService()
+	a := &inquiry{service: service, kind: n.kind(), heard: &listener{next: client.Transport, now: n.Now}}
+	asking := *client
+	asking.Transport = a.heard
+	source := attest.PCS{URL: service, Retries: -1, Client: &asking}
+	if a.collateral, a.err = source.Collateral(ctx, a.kind.Subject); a.err != nil {
+		return a
+	}
+	if a.outline, a.err = a.collateral.Outline(); a.err != nil {
+		return a
+	}
+	a.listed, a.forged = n.genuine(a.collateral, a.heard.chain())
+	return a
+}
+
+// collateralService is the service the node uses, or Intel's.
+func (n *Node) collateralService() (service string, client *http.Client) {
+	c, err := n.qcnlConf()
+	if err != nil || !serviceURL(c.service()) {
+		return intelService, n.HTTP
+	}
+	if !c.secure() {
+		return c.service(), n.Insecure
+	}
+	return c.service(), n.HTTP
+}
+
+// query is an address of the service's that anybody may ask for, for a command.
+func (a *inquiry) query() string { return strings.TrimRight(a.service, "/") + "/qe/identity" }
+
+// host is the service's, with and without its port.
+func (a *inquiry) host() (name, address string) {
+	u, err := url.Parse(a.service)
+	if err != nil {
+		return "", ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u.Hostname(), u.Hostname() + ":" + port
+}
+
+// listener notes what answers say beside their documents.
+type listener struct {
+	next http.RoundTripper // if nil, http.DefaultTransport
+	now  func() time.Time
+
+	mu     sync.Mutex
+	status int           // of the first answer that is none
+	dated  bool          // whether an answer said what time it is
+	off    time.Duration // how far this clock is ahead of the service's
+	issuer string        // beside the list of PCK certificates
+}
+
+// RoundTrip implements http.RoundTripper.
+func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
+	next := l.next
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	response, err := next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if response.StatusCode != http.StatusOK && l.status == 0 {
+		l.status = response.StatusCode
+	}
+	if issuer := response.Header.Get("SGX-PCK-CRL-Issuer-Chain"); issuer != "" {
+		l.issuer = issuer
+	}
+	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		l.dated, l.off = true, l.now().Sub(date).Round(time.Second)
+	}
+	return response, nil
+}
+
+func (l *listener) chain() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.issuer
+}
+
+func (l *listener) refused() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.status
+}
+
+func (l *listener) clock() (off time.Duration, known bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.off, l.dated
+}
