@@ -42,7 +42,8 @@ func (l *line) place(h header) (body []byte, drop bool, err error) {
 	case s.calling == nil && h.kind == kindAnswer:
 		return nil, true, nil
 	case h.kind == kindChunk:
-		return s.flow.room(h.length)[:0], false, nil
+		body, err := s.flow.room(h.length)
+		return body, false, err
 	}
 	return placeFor(h.length), false, nil
 }
@@ -63,10 +64,7 @@ func (l *line) take(h header, body []byte, owned bool) error {
 func (l *line) deliver(s *slot, h header, body []byte, owned bool) error {
 	switch h.kind {
 	case kindChunk:
-		if !owned {
-			body = append(s.flow.room(h.length)[:0], body...)
-		}
-		return s.flow.arrived(body)
+		return s.flow.came(body, owned)
 	case kindCredit:
 		return s.flow.granted(readNumber(body))
 	}
@@ -76,6 +74,7 @@ func (l *line) deliver(s *slot, h header, body []byte, owned bool) error {
 			return err
 		}
 	}
+	l.useful = true
 	l.release(s)
 	if k == nil {
 		l.late.Add(1)
@@ -89,7 +88,7 @@ func (l *line) deliver(s *slot, h header, body []byte, owned bool) error {
 func (k *calling) finish(h header, body []byte, owned bool) {
 	switch failed := h.kind == kindFailure; {
 	case k.flow != nil && failed:
-		k.flow.fail(k.method.hostError(bytes.Clone(body))) // the error may keep it
+		k.flow.fail(&claimed{k.method, bytes.Clone(body)})
 	case k.flow != nil: // has ended already
 	case owned:
 		k.done <- result{body: body, failed: failed}

@@ -34,6 +34,15 @@ func newCodec[T any](path string, limit uint32) (codec[T], string) {
 	return &cborCodec[T]{shape: shape, memory: memoryFactor * int64(limit)}, shape.text
 }
 
+// taken is how much memory a body of limit bytes may take, and what is decoded
+// from it.
+func taken[T any](c codec[T], limit uint32) uint64 {
+	if _, raw := c.(rawCodec[T]); raw {
+		return uint64(limit)
+	}
+	return (1 + memoryFactor) * uint64(limit)
+}
+
 // rawCodec is for []byte: the body is the value.
 type rawCodec[T any] struct{}
 

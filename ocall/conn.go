@@ -26,6 +26,7 @@ type Conn struct {
 
 	current atomic.Pointer[line]
 	redial  chan struct{} // holds one: who has it may replace current
+	backoff backoff       // theirs
 	closed  chan struct{}
 	close   sync.Once
 }
@@ -51,7 +52,7 @@ func New(ctx context.Context, nc net.Conn, s Service) (*Conn, error) {
 
 // adopt makes nc the current connection, if a host is there.
 func (c *Conn) adopt(ctx context.Context, nc net.Conn) error {
-	l := newLine(nc, c.byIndex, &c.late)
+	l := newLine(nc, c.byIndex, c.dialer.room(), &c.late)
 	theirs, err := l.greet(ctx, c.surface)
 	if err == nil {
 		err = theirs.offers(c.surface)
@@ -208,32 +209,53 @@ func (c *Conn) live(ctx context.Context) (*line, error) {
 	return c.replace(ctx)
 }
 
-// replace dials until it succeeds, less and less often.
+// replace dials until it succeeds.
 func (c *Conn) replace(ctx context.Context) (*line, error) {
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		if l := c.current.Load(); l.ended() == nil {
-			return l, nil // another's work
+	for {
+		l := c.current.Load()
+		if err := l.ended(); err == nil || !lost(err) {
+			return l, err // another's work
+		}
+		if err := c.pause(ctx, l.wasUseful()); err != nil {
+			return nil, err
 		}
 		err := c.dial(ctx)
 		if err != nil && (ctx.Err() != nil || errors.Is(err, ErrViolation) || errors.Is(err, ErrMismatch)) {
 			return nil, err
 		}
-		select {
-		case <-c.closed:
-			return nil, ErrClosed
-		default:
-		}
-		if err == nil {
-			continue
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-c.closed:
-			return nil, ErrClosed
-		}
 	}
+}
+
+// pause waits before a connection is dialled again: not at all after one that
+// was useful, and longer and longer after others.
+func (c *Conn) pause(ctx context.Context, useful bool) error {
+	timer := time.NewTimer(c.backoff.next(useful))
+	defer timer.Stop()
+	select {
+	case <-c.closed:
+		return ErrClosed
+	default:
+	}
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.closed:
+		return ErrClosed
+	}
+}
+
+// backoff is how long to wait the next time.
+type backoff time.Duration
+
+func (b *backoff) next(fresh bool) (wait time.Duration) {
+	if fresh {
+		*b = 0
+	}
+	wait = time.Duration(*b)
+	*b = min(max(2**b, backoff(10*time.Millisecond)), backoff(time.Second))
+	return wait
 }
 
 func (c *Conn) dial(ctx context.Context) error {

@@ -119,6 +119,23 @@ func (m *method) hostError(body []byte) error {
 	return &HostError{Call: m.name, Code: d.code, Message: sentence(is), is: is}
 }
 
+// claimed is what the host said to end a stream, not decoded yet: that may run
+// code of the caller's, which must not hold up other calls.
+type claimed struct {
+	method *method
+	body   []byte
+}
+
+func (c *claimed) Error() string { return "the host ended the stream with an error" }
+
+// heard is err, decoded if it is claimed.
+func heard(err error) error {
+	if c, is := err.(*claimed); is {
+		return c.method.hostError(c.body)
+	}
+	return err
+}
+
 // claim decodes in the trusted half what may panic over the host's bytes.
 func claim(d *declared, body []byte) (is, err error) {
 	defer func() {

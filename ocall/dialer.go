@@ -3,6 +3,7 @@ package ocall
 import (
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"os"
 )
@@ -33,6 +34,12 @@ type Dialer struct {
 	// mismatch or Close nothing is dialled.
 	Reconnect Reconnect
 
+	// Memory bounds what calls and streams take on a connection, in bytes: each
+	// call its MaxRequest and MaxResponse, 16 times the latter more if that is no
+	// []byte, each stream its MaxRequest, both windows and a chunk. More wait for
+	// their turn. If zero, only their number bounds them.
+	Memory int64
+
 	// Connect opens the connection. If nil, it goes to where AddressVariable says.
 	Connect func(ctx context.Context) (net.Conn, error)
 }
@@ -41,10 +48,30 @@ type Dialer struct {
 // handshake end with ctx, and after 10 seconds each in any case.
 func (d Dialer) Dial(ctx context.Context, s Service) (*Conn, error) {
 	c := newConn(s, d)
+	if err := d.fit(c.byIndex); err != nil {
+		return nil, fmt.Errorf("ocall: %w", err)
+	}
 	if err := c.dial(ctx); err != nil {
 		return nil, fmt.Errorf("ocall: %w", err)
 	}
 	return c, nil
+}
+
+// fit returns an error if there is a call for which Memory has no room.
+func (d Dialer) fit(methods []*method) error {
+	for _, m := range methods {
+		if m.memory > d.room() {
+			return fmt.Errorf("%w: %s may take %d bytes, more than Memory", ErrLimit, m.name, m.memory)
+		}
+	}
+	return nil
+}
+
+func (d Dialer) room() uint64 {
+	if d.Memory == 0 {
+		return math.MaxUint64
+	}
+	return uint64(max(d.Memory, 0))
 }
 
 func (d Dialer) connect(ctx context.Context) (net.Conn, error) {

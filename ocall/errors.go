@@ -21,8 +21,8 @@ var (
 	// of them: the text names the first call and field that differ.
 	ErrMismatch = errors.New("the halves do not match")
 
-	// ErrLimit is wrapped when a request or chunk is longer than its limit.
-	// Nothing was sent.
+	// ErrLimit is wrapped when a request or chunk is longer than its limit, or a
+	// call larger than Dialer.Memory. Nothing was sent.
 	ErrLimit = errors.New("over the limit")
 )
 

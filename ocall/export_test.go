@@ -63,13 +63,14 @@ func Signature[T any]() string {
 
 // Queued is what is written when first was begun, and later came meanwhile.
 func Queued(first []byte, later ...[]byte) (pieces [][]byte) {
-	var q queue
+	w := newWriter(nil)
+	w.under = piece{bytes: append([]byte("sent"), first...), sent: 4}
 	for _, frame := range later {
-		q.push(frame, nil)
+		w.push(frame)
 	}
-	q.unshift(piece{bytes: append([]byte("sent"), first...), sent: 4})
-	for len(q) > 0 {
-		pieces = append(pieces, q.take().left())
+	for w.load() {
+		pieces = append(pieces, w.under.left())
+		w.under.sent = len(w.under.bytes)
 	}
 	return pieces
 }
@@ -79,9 +80,9 @@ func Waiting(c *Conn) int {
 	l := c.current.Load()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := inFlight - len(l.free) + len(l.queue)
+	n := inFlight - len(l.free) + l.queue.len()
 	for i := range l.limits {
-		n += len(l.limits[i].waiting)
+		n += l.limits[i].waiting.len()
 	}
 	return n
 }
@@ -117,3 +118,19 @@ func (c *collecting) take(h header, body []byte, owned bool) error {
 	c.frames = append(c.frames, append(h.append(nil), body...))
 	return nil
 }
+
+// Stuck reports whether c has more to write than its socket takes.
+func Stuck(c *Conn) bool {
+	w := c.current.Load().out
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.busy && w.under.sent > 0 && len(w.under.left()) > 0
+}
+
+// Fifo is a fifo.
+type Fifo[T any] struct{ q fifo[T] }
+
+func (f *Fifo[T]) Push(v T)      { f.q.push(v) }
+func (f *Fifo[T]) Take() T       { return f.q.take() }
+func (f *Fifo[T]) Keep(left []T) { f.q.keep(left) }
+func (f *Fifo[T]) Waiting() []T  { return f.q.waiting() }

@@ -27,11 +27,12 @@ type flow struct {
 
 // arrival is what comes.
 type arrival struct {
-	bodies  [][]byte // not received yet
-	spare   [][]byte // buffers to use again, of no more bytes than the window
-	spares  uint64   // bytes in spare
-	allowed uint64   // what the window still holds
-	owed    uint64   // what was received, and the peer not told of yet
+	bodies  fifo[[]byte] // not received yet
+	spare   [][]byte     // buffers to use again, of no more bytes than the window
+	spares  uint64       // bytes in spare
+	allowed uint64       // what the window still holds
+	owed    uint64       // what was received, and the peer not told of yet
+	told    fifo[share]  // credit that the peer may not have heard of
 	chunks  uint64
 	total   int64
 	end     error // io.EOF once the peer has said that no more comes
@@ -40,10 +41,26 @@ type arrival struct {
 
 // dispatch is what goes.
 type dispatch struct {
-	allowed uint64 // what the peer's window still holds
+	allowed uint64      // what the peer's window still holds
+	sent    fifo[share] // chunks that the peer may not have heard of
+	heard   uint64      // what others took, and the peer gave no credit for yet
 	chunks  uint64
 	closed  bool
 	wait
+}
+
+// share is a part of a window, and where what is said of it was pushed.
+type share struct {
+	at position
+	n  uint64
+}
+
+// heard takes from q what the other half can have heard of.
+func (w *writer) heard(q *fifo[share]) (n uint64) {
+	for q.len() > 0 && w.offered(q.waiting()[0].at) {
+		n += q.take().n
+	}
+	return n
 }
 
 // wait is one direction's for the peer.
@@ -85,19 +102,34 @@ func (f *flow) header(k kind) header {
 	return h
 }
 
-// room is a buffer for a chunk, one that was received and returned if there is
-// any.
-func (f *flow) room(n uint32) []byte {
+// room is an empty buffer for a chunk, one that was received and returned if
+// there is any. An error is a violation by the peer.
+func (f *flow) room(n uint32) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	last := len(f.arrival.spare) - 1
-	if last < 0 || uint64(cap(f.arrival.spare[last])) < uint64(n) {
-		return make([]byte, n)
+	a := &f.arrival
+	if err := f.fits(uint64(n)); err != nil {
+		return nil, err
 	}
-	b := f.arrival.spare[last]
-	f.arrival.spare = f.arrival.spare[:last]
-	f.arrival.spares -= uint64(cap(b))
-	return b[:n]
+	last := len(a.spare) - 1
+	if last < 0 || uint64(cap(a.spare[last])) < uint64(n) {
+		return placeFor(n), nil
+	}
+	b := a.spare[last]
+	a.spare = a.spare[:last]
+	a.spares -= uint64(cap(b))
+	return b[:0], nil
+}
+
+// fits returns an error if the peer must not send a chunk of n bytes: it has
+// room only for what it can have heard of.
+func (f *flow) fits(n uint64) error {
+	a := &f.arrival
+	a.allowed += f.out.heard(&a.told)
+	if a.end != nil || n+chunkCost > a.allowed {
+		return violation("a chunk of %d bytes that the window does not hold", n)
+	}
+	return nil
 }
 
 // reuse takes a buffer back that nobody refers to.
@@ -109,13 +141,25 @@ func (f *flow) reuse(b []byte) {
 	}
 }
 
+// came takes a chunk over, or a copy of one that is not owned.
+func (f *flow) came(body []byte, owned bool) error {
+	if !owned {
+		room, err := f.room(uint32(len(body)))
+		if err != nil {
+			return err
+		}
+		body = append(room, body...)
+	}
+	return f.arrived(body)
+}
+
 // arrived takes a chunk over. An error is a violation by the peer.
 func (f *flow) arrived(body []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	a := &f.arrival
-	if a.end != nil || cost(body) > a.allowed {
-		return violation("a chunk of %d bytes that the window does not hold", len(body))
+	if err := f.fits(uint64(len(body))); err != nil {
+		return err
 	}
 	a.allowed -= cost(body)
 	a.chunks++
@@ -123,7 +167,7 @@ func (f *flow) arrived(body []byte) error {
 	if f.err != nil {
 		return nil // dropped: nobody receives any more
 	}
-	a.bodies = append(a.bodies, body)
+	a.bodies.push(body)
 	wake(a.wake)
 	return nil
 }
@@ -145,11 +189,13 @@ func (f *flow) ended(n uint64) error {
 func (f *flow) granted(n uint64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if n > f.window-f.dispatch.allowed {
-		return violation("credit for more than the window")
+	d := &f.dispatch
+	if d.heard += f.out.heard(&d.sent); n > d.heard {
+		return violation("credit for more than it can have received")
 	}
-	f.dispatch.allowed += n
-	wake(f.dispatch.wake)
+	d.heard -= n
+	d.allowed += n
+	wake(d.wake)
 	return nil
 }
 
@@ -163,7 +209,7 @@ func (f *flow) fail(err error) {
 	defer f.mu.Unlock()
 	if f.err == nil && !f.over() {
 		f.err = err
-		f.arrival.bodies = nil
+		f.arrival.bodies.keep(nil)
 	}
 	wake(f.arrival.wake)
 	wake(f.dispatch.wake)
@@ -209,9 +255,8 @@ func (f *flow) next() (body []byte, settled bool, err error) {
 		err = f.err
 	case f.most > 0 && a.total > f.most:
 		err = violation("its stream is longer than %d bytes", f.most)
-	case len(a.bodies) > 0:
-		body = a.bodies[0]
-		a.bodies = shift(a.bodies)
+	case a.bodies.len() > 0:
+		body = a.bodies.take()
 		a.owed += cost(body)
 	case a.end != nil:
 		err = a.end
@@ -228,21 +273,13 @@ func (f *flow) next() (body []byte, settled bool, err error) {
 	return body, true, err
 }
 
-// shift drops the first element, in place.
-func shift(q [][]byte) [][]byte {
-	n := copy(q, q[1:])
-	q[n] = nil
-	return q[:n]
-}
-
 // grant tells the peer of room in the window, half of it at a time.
 func (f *flow) grant() bool {
 	a := &f.arrival
 	if a.owed < f.window/2 || a.end != nil || f.err != nil {
 		return false
 	}
-	f.out.push(f.header(kindCredit).number(a.owed, creditSize))
-	a.allowed += a.owed
+	a.told.push(share{f.out.push(f.header(kindCredit).number(a.owed, creditSize)), a.owed})
 	a.owed = 0
 	return true
 }
@@ -283,7 +320,7 @@ func (f *flow) offer(frame []byte) (settled bool, err error) {
 	default:
 		d.allowed -= need
 		d.chunks++
-		f.out.push(f.header(kindChunk).frame(frame))
+		d.sent.push(share{f.out.push(f.header(kindChunk).frame(frame)), need})
 	}
 	f.mu.Unlock()
 	if err == nil {

@@ -115,7 +115,7 @@ func (f *Flow[Out, In]) door(err error) error {
 		return err
 	}
 	f.Close()
-	return door(f.name, err)
+	return door(f.name, heard(err))
 }
 
 // Reader reads what f receives as one sequence of bytes, and ends as f does.

@@ -162,6 +162,7 @@ func (f Func[Req, Resp]) assemble() *method {
 	p.request, request = newCodec[Req](f.Name+": request", m.maxRequest)
 	p.response, response = newCodec[Resp](f.Name+": response", m.maxResponse)
 	m.keeps = p.response.keeps()
+	m.memory = uint64(m.maxRequest) + taken(p.response, m.maxResponse)
 	errs, text := declareErrors(f.Name, f.Errors)
 	m.errors = errs
 	m.line = fmt.Sprintf("%s(%s max=%d) %s max=%d%s", m.name, request, m.maxRequest, response, m.maxResponse, text)

@@ -39,6 +39,9 @@ const (
 	hostReadBuffer = 64 << 10
 	readMost       = 64 << 10
 
+	// readsInRow is how often a connection is read before others have their turn.
+	readsInRow = 8
+
 	// firstRoom is what is set aside for a body that is only announced.
 	firstRoom = 1 << 20
 

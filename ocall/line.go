@@ -18,14 +18,16 @@ type line struct {
 	mu     sync.Mutex
 	slots  [inFlight]slot
 	free   []*slot
-	queue  fifo    // calls that wait for a slot
-	limits []turns // of calls that have their own, by index
+	queue  fifo[*calling] // that wait for a slot
+	room   uint64         // for what calls may take
+	limits []turns        // of calls that have their own, by index
 	pace   pace
+	useful bool // something was answered
 	err    error
 }
 
-func newLine(nc net.Conn, methods []*method, late *atomic.Uint64) *line {
-	l := &line{late: late, limits: make([]turns, len(methods))}
+func newLine(nc net.Conn, methods []*method, room uint64, late *atomic.Uint64) *line {
+	l := &line{late: late, room: room, limits: make([]turns, len(methods))}
 	l.link = newLink(nc)
 	l.receiver = receiver{nc: nc, in: newIntake(l, readBuffer, readMost), idle: l.yield, look: l.look}
 	for i, m := range methods {
@@ -60,19 +62,25 @@ func (l *line) start(k *calling) error {
 
 // enter gives k a slot, or has it wait for one.
 func (l *line) enter(k *calling) {
-	last := len(l.free) - 1
-	if last < 0 {
-		l.queue = append(l.queue, k)
-		return
+	l.queue.push(k)
+	l.admit()
+}
+
+// admit gives slots to those who have waited longest, as far as there are any,
+// and room.
+func (l *line) admit() {
+	for l.queue.len() > 0 && len(l.free) > 0 && l.room >= l.queue.waiting()[0].method.memory {
+		last := len(l.free) - 1
+		s := l.free[last]
+		l.free = l.free[:last]
+		l.occupy(s, l.queue.take())
 	}
-	s := l.free[last]
-	l.free = l.free[:last]
-	l.occupy(s, k)
 }
 
 func (l *line) occupy(s *slot, k *calling) {
+	l.room -= k.method.memory
 	s.call, s.calling, s.flow, k.slot = k.method, k, k.flow, s
-	l.out.push(s.header(kindRequest).frame(k.frame))
+	s.at = l.out.push(s.header(kindRequest).frame(k.frame))
 	if k.flow != nil {
 		k.flow.open(s.header(0))
 		k.done <- result{}
@@ -85,14 +93,30 @@ func (l *line) release(s *slot) {
 	call := s.call
 	s.id.generation++
 	s.call, s.calling, s.flow = nil, nil, nil
-	if next := l.limits[call.index].leave(); next != nil {
-		l.queue = append(l.queue, next)
-	}
-	if len(l.queue) > 0 {
-		l.occupy(s, l.queue.take())
-		return
-	}
 	l.free = append(l.free, s)
+	l.room += call.memory
+	l.leave(call)
+	l.admit()
+}
+
+// leave gives the turn of a call of m to who waits for it.
+func (l *line) leave(m *method) {
+	if next := l.limits[m.index].leave(); next != nil {
+		l.queue.push(next)
+	}
+}
+
+// withdraw takes k from where it waits, if it does.
+func (l *line) withdraw(k *calling) bool {
+	if remove(&l.limits[k.method.index].waiting, k) {
+		return true
+	}
+	if !remove(&l.queue, k) {
+		return false
+	}
+	l.leave(k.method)
+	l.admit() // who waited behind k
+	return true
 }
 
 // abandon leaves s to the late answer.
@@ -121,7 +145,7 @@ func (l *line) giveUp(k *calling, err error) result {
 	switch {
 	case k.slot != nil && k.slot.calling == k && k.flow == nil:
 		l.abandon(k.slot)
-	case k.slot == nil && (l.queue.remove(k) || l.limits[k.method.index].waiting.remove(k)):
+	case k.slot == nil && l.withdraw(k):
 	default:
 		l.mu.Unlock()
 		return <-k.done
@@ -161,11 +185,20 @@ func (s *slot) fail(err error) {
 	s.calling = nil
 }
 
-func (l *line) failQueue(q *fifo) {
-	for _, k := range *q {
+func (l *line) failQueue(q *fifo[*calling]) {
+	for _, k := range q.waiting() {
 		k.done <- result{err: l.err}
 	}
-	*q = nil
+	q.keep(nil)
+}
+
+// wasUseful reports once whether anything was answered.
+func (l *line) wasUseful() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	useful := l.useful
+	l.useful = false
+	return useful
 }
 
 func (l *line) ended() error {

@@ -19,6 +19,10 @@ type Mux struct {
 	// connections; a call may have a bound of its own. If zero, 256.
 	Concurrency int
 
+	// Connections bounds those served at once in one Serve; more wait, not
+	// accepted yet. If zero, 64.
+	Connections int
+
 	// Interceptors see every call; the first is the outermost.
 	Interceptors []Interceptor
 
@@ -132,11 +136,17 @@ func (m *Mux) bind(s Service) (map[string]*offered, error) {
 
 func (m *Mux) accept(ctx context.Context, l net.Listener, o *offer) error {
 	ctx, cancel := context.WithCancel(ctx)
+	places := make(chan struct{}, max(cmp.Or(m.Connections, 64), 1))
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	for {
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
 		nc, err := l.Accept()
 		switch {
 		case ctx.Err() != nil:
@@ -145,11 +155,15 @@ func (m *Mux) accept(ctx context.Context, l net.Listener, o *offer) error {
 			}
 			return nil
 		case exhausted(err):
+			<-places
 			pause(ctx)
 		case err != nil:
 			return fmt.Errorf("ocall: %w", err)
 		default:
-			sessions.Go(func() { m.session(ctx, nc, o) })
+			sessions.Go(func() {
+				m.session(ctx, nc, o)
+				<-places
+			})
 		}
 	}
 }

@@ -75,10 +75,13 @@ func (l *line) tick() {
 		for i := range l.slots {
 			l.sweepSlot(&s, &l.slots[i])
 		}
-		l.sweepQueue(&s, &l.queue)
 		for i := range l.limits {
 			l.sweepQueue(&s, &l.limits[i].waiting)
 		}
+		for _, m := range l.sweepQueue(&s, &l.queue) {
+			l.leave(m)
+		}
+		l.admit()
 		again, now := l.receiver.doubt.check()
 		if s.new = s.new || again; now {
 			l.receiver.verify()
@@ -102,15 +105,18 @@ func (l *line) sweepSlot(s *sweep, slot *slot) {
 	}
 }
 
-func (l *line) sweepQueue(s *sweep, q *fifo) {
-	kept := (*q)[:0]
-	for _, k := range *q {
+// sweepQueue gives up who has waited for too long, and returns whose calls they
+// were.
+func (l *line) sweepQueue(s *sweep, q *fifo[*calling]) (gone []*method) {
+	kept := q.waiting()[:0]
+	for _, k := range q.waiting() {
 		if s.passed(&k.deadline) {
-			k.done <- result{err: context.DeadlineExceeded}
+			gone = append(gone, k.method)
+			k.done <- result{err: context.DeadlineExceeded} // k is its caller's from here on
 			continue
 		}
 		kept = append(kept, k)
 	}
-	clear((*q)[len(kept):])
-	*q = kept
+	q.keep(kept)
+	return gone
 }

@@ -107,7 +107,7 @@ func (r *receiver) whileItLasts(raw syscall.RawConn) error {
 
 // empty reads until there is nothing to read.
 func (r *receiver) empty(fd uintptr) (done bool, err error) {
-	for {
+	for reads := 1; ; reads++ {
 		room := r.in.room()
 		n, err := readNow(fd, room)
 		switch {
@@ -131,6 +131,9 @@ func (r *receiver) empty(fd uintptr) (done bool, err error) {
 			}
 			r.idle()
 			return false, nil
+		}
+		if reads%readsInRow == 0 { // a flood may not keep others from their turn
+			r.idle()
 		}
 	}
 }

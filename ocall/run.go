@@ -126,7 +126,6 @@ func (r *run) finish(err error) {
 		h.kind = kindAnswer
 	}
 	r.cancel()
-	r.session.settle(r)
-	r.session.out.push(h.frame(r.frame))
+	r.session.settle(r, h.frame(r.frame))
 	r.session.flush()
 }

@@ -24,6 +24,7 @@ type method struct {
 	index                   uint16 // of its line
 	maxRequest, maxResponse uint32
 	concurrency             int
+	memory                  uint64        // that a call may take of the trusted half's
 	keeps                   bool          // responses keep their bodies
 	stream                  *streamLimits // nil: a Func
 	errors                  []*declared

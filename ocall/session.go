@@ -25,6 +25,7 @@ type session struct {
 
 	mu       sync.Mutex
 	runs     [inFlight]*run
+	answers  [inFlight]position // to the last that ran there
 	running  int
 	stopping bool
 
@@ -76,10 +77,13 @@ func (s *session) serve(ctx context.Context) error {
 	s.cancelAll()
 	close(s.work)
 	s.workers.Wait()
+	if err != nil {
+		return err // whoever misbehaves need not read answers
+	}
 	s.nc.SetWriteDeadline(time.Now().Add(greetTimeout))
 	s.out.flush(false)
 	s.out.drain()
-	return err
+	return nil
 }
 
 // stop has s end, once nothing runs any more or the time of grace is over. What
@@ -206,6 +210,8 @@ func (s *session) begin(r *run) (begun bool, err error) {
 	switch {
 	case s.runs[slot] != nil:
 		return false, fmt.Errorf("an id used twice")
+	case !s.out.offered(s.answers[slot]):
+		return false, fmt.Errorf("an id used before its last answer was sent")
 	case s.stopping:
 		return false, nil
 	}
@@ -221,12 +227,13 @@ func (s *session) handle(r *run) {
 	}
 }
 
-// settle forgets r before its answer is sent: the slot may be used again at
-// once.
-func (s *session) settle(r *run) {
+// settle forgets r and has its answer sent: the slot may be used again as soon
+// as that begins.
+func (s *session) settle(r *run, answer []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runs[r.head.id.slot] = nil
+	s.answers[r.head.id.slot] = s.out.push(answer)
 	if s.running--; s.running == 0 && s.stopping {
 		s.hangUp()
 	}

@@ -1,9 +1,12 @@
 package ocall
 
+import "slices"
+
 // slot is a place for a call in flight, in trusted memory. What the host says
 // about a call is compared with its slot and changes nothing else.
 type slot struct {
-	id      id // generation: how often the slot was used before
+	id      id       // generation: how often the slot was used before
+	at      position // of its request
 	call    *method
 	calling *calling // nil: nobody waits any more, and the answer will be dropped
 	flow    *flow    // of a stream
@@ -21,6 +24,9 @@ func (l *line) match(h header) (*slot, error) {
 		return nil, violation("a frame of kind %d for no call", h.kind)
 	}
 	s := &l.slots[h.id.slot]
+	if !l.out.offered(s.at) {
+		return nil, violation("%s: answered before it was asked", s.call.name)
+	}
 	if s.call.index != h.call {
 		return nil, violation("%s: answered as another call", s.call.name)
 	}
@@ -82,13 +88,13 @@ func newCalling() *calling {
 type turns struct {
 	most    int // if zero, there is no limit
 	running int
-	waiting fifo
+	waiting fifo[*calling]
 }
 
 // enter reports whether k may go on; otherwise it waits.
 func (t *turns) enter(k *calling) bool {
 	if t.most > 0 && t.running >= t.most {
-		t.waiting = append(t.waiting, k)
+		t.waiting.push(k)
 		return false
 	}
 	t.running++
@@ -97,33 +103,18 @@ func (t *turns) enter(k *calling) bool {
 
 // leave returns who may go on instead, if anybody.
 func (t *turns) leave() *calling {
-	if len(t.waiting) > 0 {
+	if t.waiting.len() > 0 {
 		return t.waiting.take()
 	}
 	t.running--
 	return nil
 }
 
-// fifo is a line of calls, first come first served.
-type fifo []*calling
-
-func (q *fifo) take() *calling {
-	first := (*q)[0]
-	n := copy(*q, (*q)[1:])
-	(*q)[n] = nil
-	*q = (*q)[:n]
-	return first
-}
-
-// remove reports whether k was waiting.
-func (q *fifo) remove(k *calling) bool {
-	for i, other := range *q {
-		if other == k {
-			n := i + copy((*q)[i:], (*q)[i+1:])
-			(*q)[n] = nil
-			*q = (*q)[:n]
-			return true
-		}
+// remove takes k out of q, and reports whether it waited there.
+func remove(q *fifo[*calling], k *calling) bool {
+	i := slices.Index(q.waiting(), k)
+	if i >= 0 {
+		q.keep(slices.Delete(q.waiting(), i, i+1))
 	}
-	return false
+	return i >= 0
 }

@@ -3,8 +3,8 @@ package ocall
 import (
 	"net"
 	"runtime"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -12,17 +12,23 @@ import (
 // does not take at once goes on from a goroutine. Frames that come while one is
 // being written wait together and leave in one write.
 //
-// What waits is bounded by the calls in flight, their limits and windows.
+// What waits is bounded by the calls in flight, their limits and windows,
+// because nothing is taken for an answer to what the other half cannot have
+// read: see offered.
 type writer struct {
 	nc  net.Conn
 	raw syscall.RawConn // nil if nc has none
 
 	mu      sync.Mutex
-	busy    bool // someone is writing
-	waiting queue
+	busy    bool  // someone is writing
+	under   piece // way
+	waiting fifo[piece]
+	pushed  position
 	spare   [][]byte  // buffers for what waits next
 	large   sync.Pool // of *[]byte, for long frames
 	err     error
+
+	begun atomic.Uint64 // position up to which the kernel has seen what was pushed
 
 	// Of the attempt under way; fields, so that attempt need not allocate.
 	attempt func(fd uintptr) bool
@@ -33,9 +39,12 @@ type writer struct {
 	flushing sync.WaitGroup
 }
 
+// position is that of a byte among those pushed, from 1.
+type position uint64
+
 func newWriter(nc net.Conn) *writer {
 	w := &writer{nc: nc}
-	if sc, ok := nc.(syscall.Conn); ok {
+	if sc, ok := nc.(syscall.Conn); ok && canReadNow {
 		w.raw, _ = sc.SyscallConn()
 	}
 	w.attempt = func(fd uintptr) bool {
@@ -46,22 +55,43 @@ func newWriter(nc net.Conn) *writer {
 }
 
 // push keeps frame for the next flush: a copy if it is short, and otherwise
-// frame itself, which its caller must not use again.
-func (w *writer) push(frame []byte) {
+// frame itself, which its caller must not use again. It returns where frame
+// begins.
+func (w *writer) push(frame []byte) (at position) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	at = w.pushed + 1
 	if w.err != nil {
-		return
+		return at
 	}
-	var spare []byte
-	last := len(w.spare) - 1
-	if last >= 0 {
-		spare = w.spare[last]
+	w.pushed += position(len(frame))
+	switch joined := w.join(frame); {
+	case joined:
+	case cap(frame) > keepBuffer: // its caller keeps it for nothing else
+		w.waiting.push(piece{bytes: frame, end: w.pushed})
+	default:
+		w.waiting.push(piece{bytes: append(w.small(), frame...), end: w.pushed})
 	}
-	if w.waiting.push(frame, spare) && last >= 0 {
-		w.spare = w.spare[:last]
-	}
+	return at
 }
+
+// join adds frame to what waits last, if both are short.
+func (w *writer) join(frame []byte) bool {
+	n := w.waiting.len()
+	if n == 0 {
+		return false
+	}
+	last := &w.waiting.waiting()[n-1]
+	if len(last.bytes)+len(frame) > keepBuffer {
+		return false
+	}
+	last.bytes, last.end = append(last.bytes, frame...), w.pushed
+	return true
+}
+
+// offered reports whether the other half can have seen anything of the frame
+// that begins there. It cannot have answered what it has not seen.
+func (w *writer) offered(at position) bool { return position(w.begun.Load()) >= at }
 
 // flush sends what waits, unless somebody does so already. If others are about
 // to push as well, it lets them: one write then does for all. An error is
@@ -86,9 +116,25 @@ func (w *writer) flush(others bool) error {
 func (w *writer) begin() (mine bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	mine = w.err == nil && !w.busy && len(w.waiting) > 0
+	mine = w.err == nil && !w.busy && w.waiting.len() > 0
 	w.busy = w.busy || mine
 	return mine, w.err
+}
+
+// load has what waits longest be under way, if nothing is. It reports whether
+// something is then.
+func (w *writer) load() bool {
+	if len(w.under.left()) > 0 {
+		return true
+	}
+	w.keep(w.under.bytes)
+	w.under = piece{}
+	if w.waiting.len() == 0 || w.err != nil {
+		return false
+	}
+	w.under = w.waiting.take()
+	w.begun.Store(uint64(w.under.end))
+	return true
 }
 
 // next writes what waits as one piece, without waiting itself. It reports
@@ -96,26 +142,23 @@ func (w *writer) begin() (mine bool, err error) {
 func (w *writer) next() (done bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.waiting) == 0 {
+	if !w.load() {
 		w.busy = false
-		return true, nil
+		return true, w.err
 	}
-	p := w.waiting.take()
 	w.mu.Unlock()
-	n, err := w.try(p.left())
+	n, err := w.try(w.under.left())
 	w.mu.Lock()
-	p.sent += n
+	w.under.sent += n
 	switch {
 	case err != nil:
 		w.fail(err)
 		return true, err
-	case len(p.left()) > 0:
-		w.waiting.unshift(p)
+	case len(w.under.left()) > 0:
 		w.flushing.Go(w.rest)
 		return true, nil
 	}
-	w.keep(p.bytes)
-	w.busy = len(w.waiting) > 0
+	w.busy = w.load()
 	return !w.busy, nil
 }
 
@@ -142,80 +185,60 @@ func (w *writer) try(b []byte) (int, error) {
 func (w *writer) rest() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.waiting) > 0 && w.err == nil {
-		p := w.waiting.take()
+	for w.load() {
 		w.mu.Unlock()
-		_, err := w.nc.Write(p.left())
+		err := w.all(w.under.left())
 		w.mu.Lock()
-		if w.keep(p.bytes); err != nil {
+		if w.under.sent = len(w.under.bytes); err != nil {
 			w.fail(err)
 		}
 	}
 	w.busy = false
 }
 
+// all writes b, however long that takes.
+func (w *writer) all(b []byte) error {
+	if w.raw == nil {
+		_, err := w.nc.Write(b)
+		return err
+	}
+	var errno error
+	err := w.raw.Write(func(fd uintptr) bool {
+		b, errno = writeOn(fd, b)
+		return errno != syscall.EAGAIN
+	})
+	if err != nil {
+		return err
+	}
+	return errno
+}
+
+// writeOn writes until the kernel takes no more, and returns what is left.
+func writeOn(fd uintptr, b []byte) (left []byte, err error) {
+	for len(b) > 0 {
+		n, err := writeNow(fd, b)
+		if err != nil && err != syscall.EINTR {
+			return b, err
+		}
+		b = b[max(n, 0):]
+	}
+	return nil, nil
+}
+
 func (w *writer) fail(err error) {
-	w.err, w.busy, w.waiting = err, false, nil
+	w.err, w.waiting = err, fifo[piece]{}
 	hangUp(w.nc) // whoever reads from it hears of the end
-}
-
-// room returns a buffer for a frame with a body of n bytes, or the one given if
-// that will do.
-func (w *writer) room(frame []byte, n int) []byte {
-	n += headerSize
-	if n <= keepBuffer {
-		return frame
-	}
-	if b, _ := w.large.Get().(*[]byte); b != nil && cap(*b) >= n {
-		return (*b)[:headerSize]
-	}
-	return make([]byte, headerSize, n)
-}
-
-// keep has b used again.
-func (w *writer) keep(b []byte) {
-	switch {
-	case cap(b) > keepBuffer:
-		w.large.Put(&b)
-	case len(w.spare) < keepBuffers:
-		w.spare = append(w.spare, b[:0])
-	}
 }
 
 // drain waits for what flush left to a goroutine, if anything.
 func (w *writer) drain() { w.flushing.Wait() }
 
-// queue is what waits to be written, each element in one write: a long frame by
-// itself, or short ones together.
-type queue []piece
-
+// piece is what one write is for: a long frame by itself, or short ones
+// together.
 type piece struct {
 	bytes []byte
 	sent  int
+	end   position
 }
 
 func (p piece) left() []byte { return p.bytes[p.sent:] }
-
-// push reports whether it used spare.
-func (q *queue) push(frame, spare []byte) bool {
-	if last := len(*q) - 1; last >= 0 && len((*q)[last].bytes)+len(frame) <= keepBuffer {
-		(*q)[last].bytes = append((*q)[last].bytes, frame...)
-		return false
-	}
-	if cap(frame) > keepBuffer { // its caller keeps it for nothing else
-		*q = append(*q, piece{bytes: frame})
-		return false
-	}
-	*q = append(*q, piece{bytes: append(slices.Grow(spare, readBuffer), frame...)})
-	return true
-}
-
-func (q *queue) take() piece {
-	first := (*q)[0]
-	n := copy(*q, (*q)[1:])
-	(*q)[n] = piece{}
-	*q = (*q)[:n]
-	return first
-}
-
-func (q *queue) unshift(p piece) { *q = append(queue{p}, *q...) }

@@ -1,0 +1,5 @@
+//go:build !race
+
+package ocall_test
+
+const raced = false
