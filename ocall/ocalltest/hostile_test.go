@@ -7,7 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,6 +52,10 @@ func TestEveryBendIsNoticed(t *testing.T) {
 	} {
 		t.Run(way.String(), func(t *testing.T) {
 			conn := ocalltest.Hostile(t, &mux, ocall.Service{a, b}, way)
+			a, b := a, b
+			if want.first != context.DeadlineExceeded {
+				a.Timeout, b.Timeout = time.Minute, time.Minute
+			}
 			if _, err := a.Call(t.Context(), conn, 1); !errors.Is(err, want.first) && way != ocalltest.Twice {
 				t.Error("first:", err)
 			}
@@ -63,49 +67,102 @@ func TestEveryBendIsNoticed(t *testing.T) {
 				t.Error("next:", err)
 			}
 			if way == ocalltest.Late {
-				for n := 0; conn.Late() < 2 && n < 1000; n++ {
-					time.Sleep(time.Millisecond)
-				}
-				if conn.Late() != 2 {
-					t.Errorf("%d late answers", conn.Late())
-				}
+				comeLate(t, conn, 2)
 			}
 		})
 	}
 }
 
-func TestBentStreams(t *testing.T) {
-	s := ocall.Stream[ocall.None, ocall.None, []byte]{Name: "s", Timeout: 50 * time.Millisecond, Check: func(_ ocall.None, chunk []byte) error {
-		return signed("").Check(uint64(chunk[0]), chunk)
-	}}
+// What would be late comes though the host itself is later.
+func TestLateAnswerOfALateHost(t *testing.T) {
+	f := signed("f")
 	var mux ocall.Mux
-	s.Handle(&mux, func(ctx context.Context, _ ocall.None, f *ocall.Flow[[]byte, ocall.None]) error {
-		for n := range byte(20) {
-			if err := f.Send(sum(uint64(n), []byte{n})); err != nil {
-				return err
-			}
-		}
-		return nil
+	f.Handle(&mux, func(ctx context.Context, n uint64) ([]byte, error) {
+		<-ctx.Done() // its caller has given up
+		return sum(n, nil), nil
 	})
-	for _, way := range ocalltest.Bends() {
-		t.Run(way.String(), func(t *testing.T) {
-			conn := ocalltest.Hostile(t, &mux, ocall.Service{s}, way)
-			f, err := s.Open(t.Context(), conn, ocall.None{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			var got []byte
-			for err == nil {
-				var chunk []byte
-				if chunk, err = f.Receive(); err == nil {
-					got = append(got, chunk[0])
+	conn := ocalltest.Hostile(t, &mux, ocall.Service{f}, ocalltest.Late)
+	if _, err := f.Call(t.Context(), conn, 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	comeLate(t, conn, 1)
+}
+
+// comeLate waits until so many answers came late.
+func comeLate(t *testing.T, conn *ocall.Conn, want uint64) {
+	t.Helper()
+	for n := 0; conn.Late() < want && n < 5000; n++ {
+		time.Sleep(time.Millisecond)
+	}
+	if got := conn.Late(); got != want || conn.Err() != nil {
+		t.Errorf("%d late answers, %v", got, conn.Err())
+	}
+}
+
+// An answer waits for the next, unless nobody waits for that any more.
+func TestReorderedAnswers(t *testing.T) {
+	f := signed("f")
+	var mux ocall.Mux
+	asked, end := make(chan struct{}), make(chan struct{})
+	f.Handle(&mux, func(ctx context.Context, n uint64) ([]byte, error) {
+		if n == 2 {
+			close(asked)
+			<-end
+		}
+		return sum(n, nil), nil
+	})
+	conn := ocalltest.Hostile(t, &mux, ocall.Service{f}, ocalltest.Reorder)
+	stop := sync.OnceFunc(func() { close(end) })
+	defer stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	second := make(chan error, 1)
+	patient := f
+	patient.Timeout = time.Minute
+	go func() {
+		_, err := patient.Call(ctx, conn, 2)
+		second <- err
+	}()
+	<-asked
+	if _, err := f.Call(t.Context(), conn, 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error("the first did not wait for the second:", err)
+	}
+	if n := conn.Late(); n != 0 {
+		t.Errorf("%d late answers", n)
+	}
+	cancel()
+	if err := <-second; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	comeLate(t, conn, 1)
+	stop()
+	comeLate(t, conn, 2)
+	if _, err := patient.Call(t.Context(), conn, 1); err != nil {
+		t.Error("alone:", err)
+	}
+}
+
+func TestReorderedAnswersAreTheirCallers(t *testing.T) {
+	f := signed("f")
+	f.Timeout = time.Minute
+	var mux ocall.Mux
+	both := make(chan struct{})
+	f.Handle(&mux, func(ctx context.Context, n uint64) ([]byte, error) {
+		select { // two of them meet
+		case both <- struct{}{}:
+		case <-both:
+		}
+		return sum(n, nil), nil
+	})
+	conn := ocalltest.Hostile(t, &mux, ocall.Service{f}, ocalltest.Reorder)
+	for n := range uint64(50) {
+		var callers sync.WaitGroup
+		for caller := range uint64(2) {
+			callers.Go(func() {
+				if _, err := f.Call(t.Context(), conn, 2*n+caller); err != nil {
+					t.Error(err)
 				}
-			}
-			ordered := bytes.Equal(got, []byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13"))
-			if err == io.EOF && !ordered && way != ocalltest.Reorder && way != ocalltest.Replay {
-				t.Errorf("%v passed for the stream", got)
-			}
-		})
+			})
+		}
+		callers.Wait()
 	}
 }

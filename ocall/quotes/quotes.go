@@ -16,16 +16,14 @@ import (
 	"context"
 	"errors"
 
+	"github.com/cleave-sdk/cleave/internal/dcap"
 	"github.com/cleave-sdk/cleave/internal/sgx"
 	"github.com/cleave-sdk/cleave/ocall"
 )
 
-// Sizes in bytes.
 const (
-	targetSize = sgx.TargetInfoSize
-	reportSize = sgx.ReportSize
-	minQuote   = 1020     // with an empty certification
-	maxQuote   = 64 << 10 // genuine ones have 4 to 5 KB
+	maxQuote = 64 << 10 // bytes; genuine ones have 4 to 5 KB
+	atOnce   = 4        // calls of each name that are under way; more wait
 )
 
 var (
@@ -38,40 +36,50 @@ var (
 )
 
 var (
-	errTarget = errors.New("not a TARGETINFO of 512 bytes")
-	errQuote  = errors.New("not of the size of a quote")
+	errTarget = errors.New("no TARGETINFO of a quoting enclave, which may use the provisioning key and is not in debug mode")
+	errQuote  = errors.New("no quote of that report")
 )
 
 // Target asks whom a report must be made for to become a quote: for the
-// quoting enclave's TARGETINFO, 512 bytes. It may be another's: [Over] checks.
+// quoting enclave's TARGETINFO, 512 bytes. It may be that of any enclave which
+// Intel lets use the provisioning key, and of none else.
 var Target = ocall.Func[struct{}, []byte]{
 	Name: "cleave.quotes.target",
 	Check: func(_ struct{}, target []byte) error {
-		if len(target) != targetSize {
+		t, err := sgx.ParseTargetInfo(target)
+		if err != nil || t.Attributes.Flags&sgx.FlagProvisionKey == 0 || t.Attributes.Debug() {
 			return errTarget
 		}
 		return nil
 	},
 	MaxRequest:  16,
-	MaxResponse: targetSize,
+	MaxResponse: sgx.TargetInfoSize,
+	Concurrency: atOnce,
 	Idempotent:  true,
 	Errors:      declared,
 }
 
 // Make turns a REPORT of 432 bytes, made for the Target, into a bare Intel
-// quote. That it is one, of this report, is checked where it is used.
+// quote of the same enclave and data. Who signed it, its verifiers find out.
 var Make = ocall.Func[[]byte, []byte]{
-	Name: "cleave.quotes.make",
-	Check: func(_, quote []byte) error {
-		if len(quote) < minQuote {
-			return errQuote
-		}
-		return nil
-	},
-	MaxRequest:  reportSize,
+	Name:        "cleave.quotes.make",
+	Check:       checkQuote,
+	MaxRequest:  sgx.ReportSize,
 	MaxResponse: maxQuote,
+	Concurrency: atOnce,
 	Idempotent:  true,
 	Errors:      declared,
+}
+
+func checkQuote(report, quote []byte) error {
+	r, err := sgx.ParseReport(report)
+	if err != nil {
+		return errQuote
+	}
+	if q, err := dcap.ParseQuote(quote); err != nil || q.TEE != dcap.TEESGX || q.Body != r.Body {
+		return errQuote
+	}
+	return nil
 }
 
 var declared = []ocall.DeclaredError{
