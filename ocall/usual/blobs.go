@@ -16,12 +16,23 @@ const (
 	MaxList = 1000     // names in one answer
 )
 
+// Calls of each name that are under way at once. More wait for their turn. A
+// host that keeps all its answers back takes no more places of a connection, of
+// its 64, than these.
+const (
+	fewAtOnce  = 4 // of answers or requests that are large
+	manyAtOnce = 8
+)
+
 // ErrNoBlob is what Get and Delete return if the host says that it has no blob
 // of that name.
 var ErrNoBlob = errors.New("there is no such blob")
 
 // ErrName is what a Store returns for a name that is none: see ValidName.
 var ErrName = errors.New("no name of a blob")
+
+// ErrSize is what a Store returns for a blob of more than MaxBlob bytes.
+var ErrSize = errors.New("a blob of more than 16 MiB")
 
 // ValidName reports whether a blob can have the name: 1 to 200 letters, digits,
 // '.', '_' and '-', of which the first is no '.'.
@@ -34,7 +45,11 @@ func odd(r rune) bool {
 	return !letter && !strings.ContainsRune("._-", r)
 }
 
-var errorsOfBlobs = []ocall.DeclaredError{ocall.ErrorValue("no_blob", ErrNoBlob), ocall.ErrorValue("bad_name", ErrName)}
+var errorsOfBlobs = []ocall.DeclaredError{
+	ocall.ErrorValue("no_blob", ErrNoBlob),
+	ocall.ErrorValue("bad_name", ErrName),
+	ocall.ErrorValue("too_large", ErrSize),
+}
 
 // Want names a blob, and what is known of it.
 type Want struct {
@@ -44,12 +59,13 @@ type Want struct {
 
 // Get returns a blob. The host may answer with anything of at most MaxBlob
 // bytes unless Want.SHA256 says what it must be: blobs that are sealed, opening
-// checks better.
+// checks better. Four are under way at once, which take 64 MiB on either side.
 var Get = ocall.Func[Want, []byte]{
 	Name:        "blob.get",
 	Check:       checkGot,
 	MaxRequest:  1 << 10,
 	MaxResponse: MaxBlob,
+	Concurrency: fewAtOnce,
 	Idempotent:  true,
 	Errors:      errorsOfBlobs,
 }
@@ -72,11 +88,14 @@ type Blob struct {
 // Put stores a blob, in place of an older one of its name. The host answers with
 // the SHA-256 of what it has heard: that shows mistakes, not that it is kept. It is
 // never made again by itself, since a late first try would undo another's Put.
+// After an error, either blob may be there. Four are under way at once, which
+// take 64 MiB of either side, and the host as much again.
 var Put = ocall.Func[Blob, [sha256.Size]byte]{
 	Name:        "blob.put",
 	Check:       checkPut,
 	MaxRequest:  MaxBlob + 1<<10,
 	MaxResponse: 1 << 10,
+	Concurrency: fewAtOnce,
 	Errors:      errorsOfBlobs,
 }
 
@@ -94,12 +113,15 @@ func checkPut(b Blob, receipt [sha256.Size]byte) error {
 type Range struct{ Prefix, After string }
 
 // List returns the first names of a range, at most MaxList: more are to be had
-// after the last. The end of the list is what the host says it is.
+// after the last. The end of the list is what the host says it is: it may leave
+// names out, and has as many as it likes. Whoever asks for more again and again
+// decides how often.
 var List = ocall.Func[Range, []string]{
 	Name:        "blob.list",
 	Check:       checkList,
 	MaxRequest:  1 << 10,
 	MaxResponse: MaxList * (MaxName + 8),
+	Concurrency: fewAtOnce,
 	Idempotent:  true,
 	Errors:      errorsOfBlobs,
 }
@@ -126,16 +148,18 @@ var Delete = ocall.Func[string, ocall.None]{
 	Check:       ocall.Unchecked[string, ocall.None], // there is nothing in an answer
 	MaxRequest:  1 << 10,
 	MaxResponse: 1 << 10,
+	Concurrency: manyAtOnce,
 	Errors:      errorsOfBlobs,
 }
 
 // Blobs are Get, Put, List and Delete.
 func Blobs() ocall.Service { return ocall.Service{Get, Put, List, Delete} }
 
-// A Store is where the host half keeps blobs. Names were found valid. Get and
-// Delete return an error that wraps ErrNoBlob for what is not there. List
-// returns at most so many names that begin with prefix and come after after, in
-// ascending order.
+// A Store is where the host half keeps blobs. Names were found valid, and no
+// content is longer than MaxBlob. Get and Delete return an error that wraps
+// ErrNoBlob for what is not there. List returns at most so many names that begin
+// with prefix and come after after, in ascending order. Its methods are called by
+// several goroutines at once.
 type Store interface {
 	Get(ctx context.Context, name string) ([]byte, error)
 	Put(ctx context.Context, name string, content []byte) error
@@ -154,6 +178,9 @@ func HandleBlobs(mux *ocall.Mux, s Store) {
 	Put.Handle(mux, func(ctx context.Context, b Blob) (receipt [sha256.Size]byte, err error) {
 		if !ValidName(b.Name) {
 			return receipt, ErrName
+		}
+		if len(b.Content) > MaxBlob { // a short name leaves room for more
+			return receipt, ErrSize
 		}
 		return sha256.Sum256(b.Content), s.Put(ctx, b.Name, b.Content)
 	})

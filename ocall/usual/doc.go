@@ -9,6 +9,14 @@
 // it keeps blobs is its own business: a [Store] is a directory ([Directory]), or
 // whatever else has the four methods.
 //
+// # What they take
+//
+// Of a call that may be large (Get, Put, List) four are under way at once, of the
+// others eight, and more wait. So a host that keeps back all answers to one of
+// them does not stop the rest, and what all that are under way take of a trusted
+// half stays below 160 MiB, most of it for blobs of 16 MiB. [ocall.Dialer.Memory]
+// has it stay below less. A Put that waits for its turn has its blob encoded.
+//
 // # What the checks cannot know
 //
 // A host can lose a blob and say that it never was, bring back an older one,

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,19 +18,6 @@ import (
 	"github.com/cleave-sdk/cleave/ocall/ocalltest"
 	"github.com/cleave-sdk/cleave/ocall/usual"
 )
-
-func directory(t *testing.T) (*usual.Directory, string) {
-	path := filepath.Join(t.TempDir(), "blobs")
-	if err := os.Mkdir(path, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	d, err := usual.OpenDirectory(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { d.Close() })
-	return d, path
-}
 
 func TestBlobs(t *testing.T) {
 	d, path := directory(t)
@@ -76,69 +62,6 @@ func TestBlobs(t *testing.T) {
 	}
 }
 
-// Whoever speaks to the host's socket, or stands between, gets no further than
-// the directory.
-func TestNamesStayInTheDirectory(t *testing.T) {
-	d, path := directory(t)
-	outside := filepath.Join(filepath.Dir(path), "outside")
-	if err := os.WriteFile(outside, []byte("secret"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(outside, filepath.Join(path, "link")); err != nil {
-		t.Fatal(err)
-	}
-	var mux ocall.Mux
-	usual.HandleBlobs(&mux, d)
-	conn := ocalltest.Pipe(t, &mux, usual.Blobs())
-	for _, name := range []string{"", ".", "..", "../outside", outside, "a/b", "a\\b", "a\x00b", ".draft-x", "ü", "a b", strings.Repeat("n", usual.MaxName+1)} {
-		_, get := usual.Get.Call(t.Context(), conn, usual.Want{Name: name})
-		_, put := usual.Put.Call(t.Context(), conn, usual.Blob{Name: name})
-		_, remove := usual.Delete.Call(t.Context(), conn, name)
-		for _, err := range []error{get, put, remove, second(d.Get(t.Context(), name)), d.Put(t.Context(), name, nil), d.Delete(t.Context(), name)} {
-			if !errors.Is(err, usual.ErrName) {
-				t.Errorf("%q: %v", name, err)
-			}
-		}
-	}
-	if b, err := usual.Get.Call(t.Context(), conn, usual.Want{Name: "link"}); err == nil {
-		t.Errorf("a link led outside: %q", b)
-	}
-	if _, err := usual.Put.Call(t.Context(), conn, usual.Blob{Name: "link", Content: []byte("x")}); err != nil {
-		t.Error(err)
-	}
-	if b, err := os.ReadFile(outside); string(b) != "secret" {
-		t.Errorf("a link was written through: %q, %v", b, err)
-	}
-}
-
-func second[T any](_ T, err error) error { return err }
-
-// Readers see one blob or the other, never a part.
-func TestPutIsAtomic(t *testing.T) {
-	d, _ := directory(t)
-	blobs := [][]byte{bytes.Repeat([]byte("a"), 100_000), bytes.Repeat([]byte("b"), 50_000)}
-	if err := d.Put(t.Context(), "x", blobs[0]); err != nil {
-		t.Fatal(err)
-	}
-	var writers sync.WaitGroup
-	for _, b := range blobs {
-		writers.Go(func() {
-			for range 20 {
-				if err := d.Put(t.Context(), "x", b); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	for range 200 {
-		b, err := d.Get(t.Context(), "x")
-		if err != nil || !bytes.Equal(b, blobs[0]) && !bytes.Equal(b, blobs[1]) {
-			t.Fatalf("%d bytes, %v", len(b), err)
-		}
-	}
-	writers.Wait()
-}
-
 func TestLists(t *testing.T) {
 	for name, c := range map[string]struct {
 		names []string
@@ -177,6 +100,14 @@ func TestTimes(t *testing.T) {
 	}{
 		"zero":                {usual.Bounds{}, time.Time{}, false},
 		"anything":            {usual.Bounds{}, built, true},
+		"the year 1":          {usual.Bounds{}, time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC), false},
+		"1970":                {usual.Bounds{}, time.Unix(0, 0), false},
+		"before this was":     {usual.Bounds{}, built.Add(-1), false},
+		"unless one knows":    {usual.Bounds{NotBefore: time.Unix(0, 0)}, time.Unix(1, 0), true},
+		"another century":     {usual.Bounds{}, built.AddDate(101, 0, 0), false},
+		"the year 9999":       {usual.Bounds{}, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), false},
+		"it, long within":     {usual.Bounds{Within: 200 * 365 * 24 * time.Hour}, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), false},
+		"within nothing":      {usual.Bounds{NotBefore: built, Within: -1}, built, false},
 		"later":               {usual.Bounds{NotBefore: built}, built.AddDate(1, 0, 0), true},
 		"the same":            {usual.Bounds{NotBefore: built}, built, true},
 		"set back":            {usual.Bounds{NotBefore: built}, built.Add(-1), false},
@@ -198,21 +129,104 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-func TestLog(t *testing.T) {
-	var out bytes.Buffer
+// Where time must not go back, each answer bounds the next.
+func TestTimeGoesBack(t *testing.T) {
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	var mux ocall.Mux
-	usual.HandleLog(&mux, slog.New(slog.NewTextHandler(&out, nil)))
-	conn := ocalltest.Pipe(t, &mux, ocall.Service{usual.Log})
-	line := usual.Line{Level: slog.LevelWarn, Message: "a\nb", Attrs: []usual.Attr{{"key", "level=ERROR"}}}
-	if _, err := usual.Log.Call(t.Context(), conn, line); err != nil {
+	usual.HandleClock(&mux, func() time.Time { now = now.Add(-time.Second); return now })
+	conn := ocalltest.Pipe(t, &mux, ocall.Service{usual.TimeAsTheHostClaims})
+	first, err := usual.TimeAsTheHostClaims.Call(t.Context(), conn, usual.Bounds{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); !strings.Contains(got, `level=WARN msg="a\nb" trusted.key="level=ERROR"`) || strings.Count(got, "\n") != 1 {
-		t.Errorf("%q", got)
+	if second, err := usual.TimeAsTheHostClaims.Call(t.Context(), conn, usual.Bounds{NotBefore: first}); !errors.Is(err, ocall.ErrViolation) {
+		t.Errorf("%v after %v: %v", second, first, err)
 	}
-	line.Message = strings.Repeat("x", 5000)
-	if _, err := usual.Log.Call(t.Context(), conn, line); !errors.Is(err, ocall.ErrLimit) {
-		t.Error(err)
+}
+
+// raw is a handler that escapes nothing.
+type raw struct {
+	slog.Handler
+	out *bytes.Buffer
+}
+
+func (h raw) WithGroup(string) slog.Handler { return h }
+
+func (h raw) Handle(_ context.Context, r slog.Record) error {
+	fmt.Fprint(h.out, r.Level, " ", r.Message)
+	r.Attrs(func(a slog.Attr) bool { fmt.Fprint(h.out, " ", a.Key, "=", a.Value); return true })
+	fmt.Fprintln(h.out)
+	return nil
+}
+
+func TestLog(t *testing.T) {
+	line := usual.Line{Level: slog.LevelWarn, Message: "a\nb \x1b[2J\u202egnol\u2028", Attrs: []usual.Attr{{"key\r", "level=ERROR\x00é \\ \"q\""}}}
+	for name, c := range map[string]struct {
+		handler func(*bytes.Buffer) slog.Handler
+		want    string
+	}{
+		"text": {func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
+			`level=WARN msg="a\\nb \\x1b[2J\\u202egnol\\u2028" trusted.key\r="level=ERROR\\x00é \\ \"q\""` + "\n"},
+		"raw": {func(b *bytes.Buffer) slog.Handler { return raw{slog.DiscardHandler, b} },
+			`WARN a\nb \x1b[2J\u202egnol\u2028 key\r=level=ERROR\x00é \ "q"` + "\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			var mux ocall.Mux
+			usual.HandleLog(&mux, slog.New(enabled{c.handler(&out)}))
+			conn := ocalltest.Pipe(t, &mux, ocall.Service{usual.Log})
+			if _, err := usual.Log.Call(t.Context(), conn, line); err != nil {
+				t.Fatal(err)
+			}
+			if got := out.String(); !strings.HasSuffix(got, c.want) || strings.Count(got, "\n") != 1 {
+				t.Errorf("%q", got)
+			}
+			long := usual.Line{Message: strings.Repeat("x", 5000)}
+			if _, err := usual.Log.Call(t.Context(), conn, long); !errors.Is(err, ocall.ErrLimit) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// enabled is a handler at every level.
+type enabled struct{ slog.Handler }
+
+func (enabled) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h enabled) WithGroup(name string) slog.Handler { return enabled{h.Handler.WithGroup(name)} }
+
+// A host that keeps every line to itself does not use the connection up.
+func TestLogThatNobodyWrites(t *testing.T) {
+	var mux ocall.Mux
+	stuck, entered := make(chan struct{}), make(chan struct{}, 100)
+	usual.Log.Handle(&mux, func(context.Context, usual.Line) (ocall.None, error) {
+		entered <- struct{}{}
+		<-stuck
+		return ocall.None{}, nil
+	})
+	usual.HandleClock(&mux, nil)
+	conn := ocalltest.Pipe(t, &mux, ocall.Service{usual.Log, usual.TimeAsTheHostClaims})
+	ctx, cancel := context.WithCancel(t.Context())
+	var callers sync.WaitGroup
+	defer callers.Wait()
+	defer cancel()
+	defer close(stuck)
+	for range 100 {
+		callers.Go(func() { usual.Log.Call(ctx, conn, usual.Line{}) })
+	}
+	for range 8 {
+		<-entered
+	}
+	clock := usual.TimeAsTheHostClaims
+	clock.Timeout = 10 * time.Second
+	for _, step := range []func(){func() {}, cancel} { // who waits, and who has given up
+		step()
+		for range 20 {
+			if _, err := clock.Call(t.Context(), conn, usual.Bounds{}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -18,9 +19,12 @@ type Store struct{ db *bbolt.DB }
 
 var bucket = []byte("blobs")
 
+// patience is how long Open waits for another process to close the file.
+const patience = 5 * time.Second
+
 // Open opens the file, or makes it.
 func Open(path string) (*Store, error) {
-	db, err := bbolt.Open(path, 0o600, nil)
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: patience})
 	if err != nil {
 		return nil, fmt.Errorf("boltstore: %w", err)
 	}
