@@ -34,6 +34,7 @@ func (p *Pod) check() error {
 		written("qcnl", p.QCNL, "^$|"+pathPattern, maxImage, "an absolute path in the image, such as /etc/sgx_default_qcnl_azure.conf"),
 		p.checkPorts(),
 		p.checkWays(),
+		p.Half.checkEPC(),
 		p.Half.check(p.Allow),
 	)
 }
@@ -60,19 +61,31 @@ func (p *Pod) checkPorts() error {
 
 // Combinations that no cluster gives quotes to.
 var (
-	errNowhere    = errors.New("which cluster? choose the -dialect of its device plugin, one of [aks aks-legacy intel ack]")
-	errNobody     = errors.New("who makes the quotes? choose -quotes inprocess or aesm")
-	errKind       = errors.New("what kind of object? choose -kind pod or deployment")
-	errLegacy     = errors.New("the legacy resource of AKS has none beside it for /dev/sgx_provision, which quotes made in process need: choose -dialect aks, or -quotes aesm")
-	errACK        = errors.New("ACK has no resource for /dev/sgx_provision, which quotes made in process need, and documents the node's AESM alone: choose -quotes aesm")
-	errAESMOnly   = errors.New("-qcnl and -provision-group are for quotes made in process; with AESM the service on the node has its own: leave them out, or choose -quotes inprocess")
-	errGroup      = errors.New("a group's number is from 1 to 2147483647: `getent group sgx_prv` on a node prints it")
-	errAmbiguous  = errors.New(`a container called aesmd is Intel's sidecar to the plugin's webhook: choose another -name`)
-	errUnknownEPC = errors.New("the heap is larger than any EPC: correct heapSize, in MB, in enclave.json")
+	errNowhere   = errors.New("which cluster? choose the -dialect of its device plugin, one of [aks aks-legacy intel ack]")
+	errNobody    = errors.New("who makes the quotes? choose -quotes inprocess or aesm")
+	errKind      = errors.New("what kind of object? choose -kind pod or deployment")
+	errLegacy    = errors.New("the legacy resource of AKS has none beside it for /dev/sgx_provision, which quotes made in process need: choose -dialect aks, or -quotes aesm")
+	errACK       = errors.New("ACK has no resource for /dev/sgx_provision, which quotes made in process need, and documents the node's AESM alone: choose -quotes aesm")
+	errAESMOnly  = errors.New("-qcnl and -provision-group are for quotes made in process; with AESM the service on the node has its own: leave them out, or choose -quotes inprocess")
+	errGroup     = errors.New("a group's number is from 1 to 2147483647: `getent group sgx_prv` on a node prints it")
+	errAmbiguous = errors.New(`a container called aesmd is Intel's sidecar to the plugin's webhook: choose another -name`)
+	errHeap      = errors.New("the heap is larger than any EPC: correct heapSize, in MB, in enclave.json")
+	errEPC       = errors.New("heap and executable together are larger than any EPC: correct heapSize, in MB, in enclave.json, or see what makes the executable so large")
 )
 
 // maxEPCMiB is twice what any processor has.
 const maxEPCMiB = 2 << 20
+
+// checkEPC has each part be no more than the whole may be before they are added.
+func (h *Half) checkEPC() error {
+	switch {
+	case h.HeapMiB < 0 || h.HeapMiB > maxEPCMiB:
+		return errHeap
+	case h.ImageBytes < 0 || h.ImageBytes > maxEPCMiB<<20 || h.EPCMiB() > maxEPCMiB:
+		return errEPC
+	}
+	return nil
+}
 
 func (p *Pod) checkWays() error {
 	group := p.ProvisionGroup
@@ -93,8 +106,6 @@ func (p *Pod) checkWays() error {
 		return errGroup
 	case p.Dialect == Intel && p.Name == "aesmd":
 		return errAmbiguous
-	case p.Half.EPCMiB() > maxEPCMiB:
-		return errUnknownEPC
 	}
 	return nil
 }

@@ -1,14 +1,16 @@
 package deploy_test
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	diff "github.com/google/go-cmp/cmp"
 
 	"github.com/cleave-sdk/cleave/internal/deploy"
 )
@@ -73,7 +75,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(string(want), string(got)); d != "" {
+			if d := diff.Diff(string(want), string(got)); d != "" {
 				t.Errorf("go test -update makes the files anew:\n%s", d)
 			}
 		})
@@ -159,6 +161,64 @@ func TestEPC(t *testing.T) {
 		}
 		if got := c.half.MemoryMiB(); got != c.want+256 {
 			t.Errorf("%s: %d MiB of memory", name, got)
+		}
+	}
+}
+
+// What is asked for is bounded before it is added up.
+func TestLargestEPC(t *testing.T) {
+	const most = 2 << 20 // MiB, 2 TiB
+	for name, c := range map[string]struct {
+		heap  int
+		image int64
+		says  string
+	}{
+		"the largest":                {most - 128 - 64, 0, ""},
+		"a MiB more":                 {most - 128 - 64 + 1, 0, "heap and executable together"},
+		"the largest, with an image": {most - 128 - 64 - 32, 32 << 20, ""},
+		"a byte of image more":       {most - 128 - 64 - 32, 32<<20 + 1, "heap and executable together"},
+		"a heap of all":              {most, 0, "heap and executable together"},
+		"a heap of more":             {most + 1, 0, "correct heapSize"},
+		"the largest number":         {math.MaxInt, 0, "correct heapSize"},
+		"one that wraps around":      {math.MaxInt - 128, 0, "correct heapSize"},
+		"below zero":                 {-1, 0, "correct heapSize"},
+		"an image of all":            {0, most << 20, "heap and executable together"},
+		"the largest image":          {0, math.MaxInt64, "heap and executable together"},
+		"an image below zero":        {256, -1, "heap and executable together"},
+	} {
+		p := good()
+		p.Half.HeapMiB, p.Half.ImageBytes = c.heap, c.image
+		text, err := p.YAML()
+		switch {
+		case c.says == "":
+			if err != nil || !strings.Contains(string(text), fmt.Sprintf("sgx.intel.com/epc: \"%dMi\"\n", most)) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case err == nil || text != nil || !strings.Contains(err.Error(), c.says):
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The ports are where the probes go, what is published, and what the host half
+// is told.
+func TestPorts(t *testing.T) {
+	for port, status := range map[int]int{0: 0, 8443: 8080, 4433: 9090, 1024: 65535} {
+		p := good()
+		p.Port, p.Status = port, status
+		text, err := p.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]int{"attested": cmp.Or(port, 8443), "status": cmp.Or(status, 8080)} {
+			published := fmt.Sprintf("- name: %s\n              containerPort: %d\n", name, want)
+			told := fmt.Sprintf("- name: %s_PORT\n              value: \"%d\"\n", strings.ToUpper(name), want)
+			if strings.Count(string(text), published) != 1 || strings.Count(string(text), told) != 1 {
+				t.Errorf("%d and %d: no\n%s%s", port, status, published, told)
+			}
+		}
+		if strings.Count(string(text), "port: status\n") != 2 {
+			t.Errorf("%d and %d: probes go elsewhere", port, status)
 		}
 	}
 }

@@ -18,7 +18,8 @@ type Pod struct {
 	// Kind is that of the object. If zero, Deployment.
 	Kind Kind
 	// Port is where the trusted half serves, Status where the host half has
-	// /healthz and /readyz, on an unprotected port. If zero, 8443 and 8080.
+	// /healthz and /readyz, on an unprotected port. If zero, 8443 and 8080. The
+	// host half finds them in its environment, as ATTESTED_PORT and STATUS_PORT.
 	Port, Status int
 	// Claim is the PersistentVolumeClaim mounted at /data. If empty, what is
 	// sealed there goes with the pod.

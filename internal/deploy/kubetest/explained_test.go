@@ -47,6 +47,8 @@ func explained() map[string]field {
 		"spec.containers[].image":                                                    {everywhere, "", "as given"},
 		"spec.containers[].ports[attested].containerPort":                            {everywhere, "", "the trusted half's"},
 		"spec.containers[].ports[status].containerPort":                              {everywhere, "", "the host half's"},
+		"spec.containers[].env[ATTESTED_PORT].value":                                 {everywhere, "", "the trusted half serves where it is published"},
+		"spec.containers[].env[STATUS_PORT].value":                                   {everywhere, "", "the host half answers where it is probed"},
 		"spec.containers[].env[HOME].value":                                          {everywhere, "/tmp", "quote libraries cache below it, and the root is read-only"},
 		"spec.containers[].env[SGX_AESM_ADDR].value":                                 {sometimes, "1", "out-of-process quotes; a quoted string"},
 		"spec.containers[].env[QCNL_CONF_PATH].value":                                {sometimes, "/etc/sgx_default_qcnl_azure.conf", "in-process quotes need a service that knows the CPU"},

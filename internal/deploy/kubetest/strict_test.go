@@ -1,6 +1,7 @@
 package kubetest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,9 +105,23 @@ func checkHardened(t *testing.T, name string, pod *corev1.PodTemplateSpec) {
 	if c.LivenessProbe.HTTPGet.Path != "/healthz" || c.ReadinessProbe.HTTPGet.Path != "/readyz" || c.ReadinessProbe.HTTPGet.Port.StrVal != "status" {
 		t.Errorf("%s: %+v, %+v", name, c.LivenessProbe, c.ReadinessProbe)
 	}
+	for _, port := range c.Ports {
+		if told := valueOf(c.Env, strings.ToUpper(port.Name)+"_PORT"); told != fmt.Sprint(port.ContainerPort) {
+			t.Errorf("%s: %s is %d, and the host half is told %q", name, port.Name, port.ContainerPort, told)
+		}
+	}
 	if c.Name != pod.Labels["app.kubernetes.io/name"] {
 		t.Errorf("%s: the container is %q and the label %q", name, c.Name, pod.Labels["app.kubernetes.io/name"])
 	}
+}
+
+func valueOf(env []corev1.EnvVar, name string) (value string) {
+	for _, e := range env {
+		if e.Name == name {
+			value = e.Value
+		}
+	}
+	return value
 }
 
 // checkQuotes sees that there is one way to a quote, and all that it takes.
@@ -117,12 +132,7 @@ func checkQuotes(t *testing.T, name string, pod *corev1.PodTemplateSpec) {
 		q, ok := c.Resources.Limits[r]
 		return q.Value(), ok
 	}
-	addressed, mounted := "", false
-	for _, e := range c.Env {
-		if e.Name == "SGX_AESM_ADDR" {
-			addressed = e.Value
-		}
-	}
+	addressed, mounted := valueOf(c.Env, "SGX_AESM_ADDR"), false
 	for _, m := range c.VolumeMounts {
 		mounted = mounted || m.MountPath == "/var/run/aesmd"
 	}
