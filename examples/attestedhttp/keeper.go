@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/cleave-sdk/cleave/examples/attestedhttp/calls"
@@ -27,14 +26,10 @@ const patience = 10 * time.Second // for a trusted half to end
 // A keeper keeps a trusted half running.
 type keeper struct {
 	settings settings
-	config   host.Config
-	metrics  *metrics
+	blobs    usual.Store
+	known    *state
 	log      *slog.Logger
-
-	mu       sync.Mutex
-	address  string // where the trusted half serves, or empty
-	launches uint64
-	ending   bool
+	launch   func(context.Context, host.Config) (*host.Instance, error)
 }
 
 // openBlobs opens the directory of what is sealed, and makes it.
@@ -45,24 +40,59 @@ func openBlobs(dir string) (*usual.Directory, error) {
 	return usual.OpenDirectory(dir)
 }
 
-func newKeeper(s settings, blobs usual.Store, m *metrics, log *slog.Logger) *keeper {
-	k := &keeper{settings: s, metrics: m, log: log}
-	mux := &ocall.Mux{Interceptors: []ocall.Interceptor{m.observe}, Log: log}
-	usual.HandleBlobs(mux, blobs)
-	usual.HandleLog(mux, log)
-	calls.Serving.Handle(mux, k.serving)
-	k.config = host.Config{
-		File:     s.file,
-		Args:     []string{"-listen", s.listen},
+func newKeeper(s settings, blobs usual.Store, known *state, log *slog.Logger) *keeper {
+	return &keeper{settings: s, blobs: blobs, known: known, log: log, launch: host.Launch}
+}
+
+// config is for one launch, which alone is what it speaks of.
+func (k *keeper) config(launch uint64) host.Config {
+	return host.Config{
+		File:     k.settings.file,
+		Args:     []string{"-listen", k.settings.listen},
 		Service:  calls.Service,
-		Calls:    mux,
-		Simulate: s.simulate,
-		State:    s.state,
-		Stdout:   &lines{log: log, from: "stdout"},
-		Stderr:   &lines{log: log, from: "stderr"},
-		Log:      log,
+		Calls:    k.calls(launch),
+		Simulate: k.settings.simulate,
+		State:    k.settings.state,
+		Stdout:   &lines{log: k.log, from: "stdout"},
+		Stderr:   &lines{log: k.log, from: "stderr"},
+		Log:      k.log,
 	}
-	return k
+}
+
+func (k *keeper) calls(launch uint64) *ocall.Mux {
+	mux := &ocall.Mux{Interceptors: []ocall.Interceptor{k.known.metrics.observe}, Log: k.log}
+	usual.HandleBlobs(mux, k.blobs)
+	usual.HandleLog(mux, k.log)
+	calls.Serving.Handle(mux, func(_ context.Context, address string) (ocall.None, error) {
+		return ocall.None{}, k.serves(launch, address)
+	})
+	calls.Renewal.Handle(mux, func(_ context.Context, trouble string) (ocall.None, error) {
+		return ocall.None{}, k.renewal(launch, trouble)
+	})
+	return mux
+}
+
+// serves is what the trusted half says of itself, once for each launch.
+func (k *keeper) serves(launch uint64, address string) error {
+	if err := k.known.serves(launch, address); err != nil {
+		return err
+	}
+	k.log.Info("the trusted half serves", "address", address, "launch", launch)
+	return nil
+}
+
+// renewal is what it says when renewing its certificate begins to fail, and,
+// with no trouble any more, when that is over.
+func (k *keeper) renewal(launch uint64, trouble string) error {
+	if err := k.known.troubled(launch, trouble); err != nil {
+		return err
+	}
+	if trouble == "" {
+		k.log.Info("the trusted half's certificate is renewed again")
+		return nil
+	}
+	k.log.Warn("the trusted half's certificate was not renewed; once it has expired, clients are refused", "error", trouble)
+	return nil
 }
 
 // keep launches the trusted half again and again, until ctx ends or there is
@@ -91,29 +121,26 @@ func (k *keeper) keep(ctx context.Context) error {
 // hopeless reports whether the same is going to happen again, as it is where
 // the very first launch could not even be tried.
 func (k *keeper) hopeless(err error) bool {
-	_, launch, _ := k.now()
 	var exit *host.ExitError
 	return errors.Is(err, host.ErrNoEGo) || errors.Is(err, host.ErrNoSGX) || errors.Is(err, host.ErrNotSigned) ||
-		err != nil && launch == 1 && !errors.As(err, &exit)
+		err != nil && k.known.count() == 1 && !errors.As(err, &exit)
 }
 
 // once launches the trusted half and returns when it has ended. When ctx ends,
 // it is ended gently, after -drain.
 func (k *keeper) once(ctx context.Context) error {
-	k.launched()
-	inst, err := host.Launch(context.WithoutCancel(ctx), k.config)
+	launch := k.known.began()
+	defer k.known.gone(launch) // also where it has served before Launch failed
+	inst, err := k.launch(context.WithoutCancel(ctx), k.config(launch))
 	if err != nil {
 		return err
 	}
-	defer k.gone()
 	defer context.AfterFunc(ctx, func() { k.end(inst) })()
 	return inst.Wait()
 }
 
 func (k *keeper) end(inst *host.Instance) {
-	k.mu.Lock()
-	k.ending = true
-	k.mu.Unlock()
+	k.known.ends()
 	k.log.Info("told to end: no longer ready", "drain", k.settings.drain.String())
 	time.Sleep(k.settings.drain)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -121,37 +148,6 @@ func (k *keeper) end(inst *host.Instance) {
 	if err := inst.Stop(ctx); err != nil {
 		k.log.Warn("ending the trusted half", "error", err.Error())
 	}
-}
-
-func (k *keeper) launched() {
-	k.mu.Lock()
-	k.launches++
-	k.mu.Unlock()
-	k.metrics.launches.Inc()
-}
-
-// serving is what the trusted half says of itself, once for each launch.
-func (k *keeper) serving(_ context.Context, address string) (ocall.None, error) {
-	k.mu.Lock()
-	k.address = address
-	k.mu.Unlock()
-	k.metrics.up.Set(1)
-	k.log.Info("the trusted half serves", "address", address)
-	return ocall.None{}, nil
-}
-
-func (k *keeper) gone() {
-	k.mu.Lock()
-	k.address = ""
-	k.mu.Unlock()
-	k.metrics.up.Set(0)
-}
-
-// now is where the trusted half serves, and which launch of it that is.
-func (k *keeper) now() (address string, launch uint64, ending bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.address, k.launches, k.ending
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -34,14 +34,20 @@ func TestKilled(t *testing.T) {
 	for asker := range 3 {
 		askers.Go(func() { s.ask(asker, stop, &answered, &failed) })
 	}
+	var dead atomic.Uint64 // the last launch that is known to be
+	watched := 0
+	askers.Go(func() { watched = s.watch(stop, &dead) })
 	for range kills {
-		s.kill()
+		s.kill(&dead)
 	}
 	await(t, "the last launch", func() bool { return s.ready() != 0 })
 	close(stop)
 	askers.Wait()
 	if answered.Load() < int64(kills) || failed.Load() == 0 {
 		t.Errorf("%d answers and %d failures: that was no load", answered.Load(), failed.Load())
+	}
+	if watched < kills {
+		t.Errorf("readiness was seen %d times: nobody watched it", watched)
 	}
 	if n := strings.Count(s.log.String(), "does not open"); n > 0 {
 		t.Errorf("the value was lost %d times", n)
@@ -50,7 +56,7 @@ func TestKilled(t *testing.T) {
 	if !strings.Contains(metrics, fmt.Sprintf("attestedhttp_launches_total %d\n", kills+1)) {
 		t.Errorf("not %d launches", kills+1)
 	}
-	t.Logf("%d kills, %d answers, none wrong, %d failures", kills, answered.Load(), failed.Load())
+	t.Logf("%d kills, %d answers, none wrong, %d failures, seen ready %d times", kills, answered.Load(), failed.Load(), watched)
 }
 
 // ask has messages answered until it is told to stop. It has no wrong answer,
@@ -77,8 +83,28 @@ func (s *scene) ask(asker int, stop chan struct{}, answered, failed *atomic.Int6
 	}
 }
 
+// watch asks for readiness until it is told to stop, and counts how often there
+// was one. No answer names a launch that was dead before the question.
+func (s *scene) watch(stop chan struct{}, dead *atomic.Uint64) (seen int) {
+	for {
+		select {
+		case <-stop:
+			return seen
+		default:
+		}
+		gone := dead.Load()
+		launch := s.ready()
+		if launch != 0 && launch <= gone {
+			s.t.Errorf("ready, launch %d, when %d was dead", launch, gone)
+		}
+		if launch != 0 {
+			seen++
+		}
+	}
+}
+
 // kill waits until a launch is ready, sees that it is, and kills it.
-func (s *scene) kill() {
+func (s *scene) kill(dead *atomic.Uint64) {
 	s.t.Helper()
 	var before uint64
 	await(s.t, "readiness", func() bool { before = s.ready(); return before != 0 })
@@ -89,6 +115,7 @@ func (s *scene) kill() {
 	client.CloseIdleConnections()
 	time.Sleep(rand.N(10 * time.Millisecond))
 	s.killTrusted()
+	dead.Store(before)
 	for range 3 { // that launch is not ready any more, whatever the next one is
 		if after := s.ready(); after == before {
 			s.t.Errorf("launch %d was killed, and is ready", before)

@@ -51,6 +51,7 @@ func newScene(t *testing.T) *scene {
 		listen: free(t), status: free(t),
 		simulate: true, state: filepath.Join(dir, "machine"),
 		restart: 100 * time.Microsecond, // at most 30 milliseconds
+		probe:   100 * time.Microsecond,
 	}}
 	build(t, filepath.Join(dir, "attestedhttp-trusted"), "./trusted")
 	s.owner = s.newOwner(t)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -56,7 +57,7 @@ func TestService(t *testing.T) {
 func (s *scene) checkNothingSecret() {
 	s.t.Helper()
 	_, metrics := s.page("/metrics")
-	for _, want := range []string{"attestedhttp_launches_total 1\n", "attestedhttp_up 1\n", `attestedhttp_ocalls_total{call="blob.put",outcome="ok"} 1`} {
+	for _, want := range []string{"attestedhttp_launches_total 1\n", "attestedhttp_up 1\n", "attestedhttp_renewal_failing 0\n", `attestedhttp_ocalls_total{call="blob.put",outcome="ok"} 1`} {
 		if !strings.Contains(metrics, want) {
 			s.t.Errorf("no %q in the metrics", want)
 		}
@@ -115,11 +116,12 @@ func TestNobodyOwnsIt(t *testing.T) {
 	if err := os.WriteFile(s.settings.file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	s.settings.restart = 10 * time.Millisecond // so that no launch seems to have settled on a busy machine
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx, s.settings, slog.New(slog.NewJSONHandler(s.log, nil))) }()
 	await(t, "three launches", func() bool { return strings.Count(s.log.String(), "is launched again") >= 3 })
-	for _, wait := range []string{"100µs", "200µs", "400µs"} {
+	for _, wait := range []string{"10ms", "20ms", "40ms"} {
 		if !strings.Contains(s.log.String(), `"wait":"`+wait+`"`) {
 			t.Errorf("never waited %s", wait)
 		}
@@ -144,11 +146,50 @@ func TestDown(t *testing.T) {
 		_, metrics := s.page("/metrics")
 		return strings.Contains(metrics, "attestedhttp_up 0\n")
 	})
-	if code, text := s.page("/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(text, "does not serve") || s.status("/healthz") != http.StatusOK {
-		t.Errorf("%d: %s", code, text)
+	for range 100 {
+		if code, text := s.page("/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(text, "does not serve") {
+			t.Errorf("%d: %s", code, text)
+		}
+	}
+	if s.status("/healthz") != http.StatusOK {
+		t.Error("not alive")
 	}
 	if err := s.stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Strangers who connect, and say nothing and then nonsense, are so many at once
+// and no more, and fill no log.
+func TestStrangers(t *testing.T) {
+	s := newScene(t)
+	s.start()
+	if status, _, err := s.do(s.client(s.owner), "PUT", "/value", value); status != http.StatusNoContent || err != nil {
+		t.Fatalf("%d, %v", status, err)
+	}
+	const most = 256
+	trusted := running(filepath.Join(filepath.Dir(s.settings.file), "attestedhttp-trusted"))[0]
+	before := descriptors(t, trusted)
+	silent := connect(t, s.settings.listen, 2*most)
+	await(t, "that it is full", func() bool { return descriptors(t, trusted) >= before+most*9/10 })
+	for range 20 {
+		if n := descriptors(t, trusted) - before; n > most+20 {
+			t.Fatalf("%d of %d are served at once", n, len(silent))
+		}
+		time.Sleep(time.Millisecond)
+	}
+	for _, c := range silent {
+		fmt.Fprint(c, "GET / HTTP/1.1\r\n\r\n")
+		c.Close()
+	}
+	if status, text, err := s.do(s.client(), "POST", "/answer", "hello"); status != http.StatusOK || text != answer("hello") || err != nil {
+		t.Errorf("%d, %q, %v", status, text, err)
+	}
+	if s.ready() == 0 {
+		t.Error("not ready")
+	}
+	if n := strings.Count(s.log.String(), "TLS handshake error"); n != 1 {
+		t.Errorf("%d lines in the log, not one", n)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"flag"
 	"os"
 	"os/exec"
@@ -68,6 +69,33 @@ func TestWalkthrough(t *testing.T) {
 	}
 	for _, dialect := range []string{"aks", "ack", "intel"} {
 		checkOverlay(t, filepath.Join("deploy", "overlays", dialect, "deployment.yaml"), read(t, filepath.Join(dir, dialect+".yaml")))
+	}
+}
+
+// What no test can run is a shell's language at least, and the requests in it
+// are JSON.
+func TestSnippetsParse(t *testing.T) {
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip(err)
+	}
+	requests := 0
+	for n, block := range strings.Split(read(t, "WALKTHROUGH.md"), "\n```sh")[1:] {
+		_, code, _ := strings.Cut(block, "\n")
+		code, _, _ = strings.Cut(code, "\n```\n")
+		cmd := exec.CommandContext(t.Context(), "bash", "-n")
+		cmd.Stdin = strings.NewReader(code)
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("snippet %d: %v: %s", n, err, out)
+		}
+		for _, request := range strings.Split(code, "<<END\n")[1:] {
+			request, _, _ = strings.Cut(request, "\nEND\n")
+			if requests++; !json.Valid([]byte(request)) { // as variables are in its strings only
+				t.Errorf("snippet %d: no JSON: %s", n, request)
+			}
+		}
+	}
+	if requests != 2 {
+		t.Errorf("%d requests", requests)
 	}
 }
 

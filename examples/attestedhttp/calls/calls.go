@@ -3,6 +3,8 @@
 package calls
 
 import (
+	"time"
+
 	"github.com/cleave-sdk/cleave/ocall"
 	"github.com/cleave-sdk/cleave/ocall/usual"
 )
@@ -13,6 +15,18 @@ var Serving = ocall.Func[string, ocall.None]{
 	Check: ocall.Unchecked[string, ocall.None], // nothing that could be believed comes back
 }
 
-// Service is all of them: a place for one sealed blob, lines for the log, and
-// that the trusted half serves.
-var Service = ocall.Service{usual.Get, usual.Put, usual.Log, Serving}
+// MaxTrouble is how long a Renewal's reason may be, in bytes.
+const MaxTrouble = 512
+
+// Renewal tells the host why the trusted half's certificate was not renewed
+// when that was due, or, with nothing, that it is again.
+var Renewal = ocall.Func[string, ocall.None]{
+	Name:       "renewal",
+	Check:      ocall.Unchecked[string, ocall.None], // as above
+	MaxRequest: 1 << 10,
+	Timeout:    2 * time.Second, // of the three that a question of readiness has
+}
+
+// Service is all of them: a place for one sealed blob, lines for the log, that
+// the trusted half serves, and that it may not for long.
+var Service = ocall.Service{usual.Get, usual.Put, usual.Log, Serving, Renewal}

@@ -16,15 +16,24 @@ import (
 	"crypto/tls"
 	"flag"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
-	"time"
+
+	"golang.org/x/net/netutil"
 
 	"github.com/cleave-sdk/cleave/enclave"
+	"github.com/cleave-sdk/cleave/examples/attestedhttp/bounds"
 	"github.com/cleave-sdk/cleave/examples/attestedhttp/calls"
 	"github.com/cleave-sdk/cleave/ocall"
 	"github.com/cleave-sdk/cleave/sealing"
 )
+
+// maxConnections is how many may be connected at once. Without HTTP/2, which is
+// not offered, each is one request at a time. With buffers and a message twice
+// while it is read, that is 256 KB at most, so that all fit in a quarter of the
+// heap. The host is one of them when it asks for readiness.
+const maxConnections = 256
 
 func main() {
 	// The host's choice: it decides where it can be reached, and nothing else.
@@ -60,19 +69,21 @@ func run(ctx context.Context, listen string) error {
 	}
 	config := creds.ServerTLS()
 	config.ClientAuth = tls.RequestClientCert // the owner has one, and proves in the handshake to have its key
-	l, err := tls.Listen("tcp", listen, config)
+	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
 	}
 	if _, err := calls.Serving.Call(ctx, conn, l.Addr().String()); err != nil {
 		return err
 	}
-	server := http.Server{
-		Handler:        v.routes(),
-		ReadTimeout:    10 * time.Second,
-		WriteTimeout:   10 * time.Second,
-		IdleTimeout:    time.Minute,
-		MaxHeaderBytes: 8 << 10,
-	}
-	return server.Serve(l)
+	server := bounds.Server(routes(v, newRenewals(creds, conn)), func(line string) { fmt.Fprintln(os.Stderr, "trusted half:", line) })
+	return server.Serve(tls.NewListener(netutil.LimitListener(l, maxConnections), config))
+}
+
+func routes(v *vault, r *renewals) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("PUT /value", v.give)
+	mux.HandleFunc("POST /answer", v.answer)
+	mux.Handle("GET /ready", r.before(v.ready))
+	return mux
 }

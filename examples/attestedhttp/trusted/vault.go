@@ -68,14 +68,6 @@ func (v *vault) log(ctx context.Context, level slog.Level, message string, attrs
 	usual.Log.Call(ctx, v.host, usual.Line{Level: level, Message: message, Attrs: attrs})
 }
 
-func (v *vault) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("PUT /value", v.give)
-	mux.HandleFunc("POST /answer", v.answer)
-	mux.HandleFunc("GET /ready", v.ready)
-	return mux
-}
-
 var errAnother = errors.New("another value is held: it is given once, and lasts as long as its owner's key")
 
 // give takes the value, from its owner alone.
