@@ -173,7 +173,7 @@ func (c *Conn) begin(ctx context.Context, k *calling) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.flow = newFlow(l.out, l.flush, k.method)
+	k.flow = newFlow(l.out, l.flush, k.method.stream.window, k.method.stream.maxDown)
 	k.flow.asker, k.flow.most, k.flow.look = true, k.method.stream.total, l.look
 	k.flow.arrival.deadline, k.flow.dispatch.deadline = k.deadline, k.deadline
 	if err := l.start(k); err != nil {

@@ -32,6 +32,7 @@ type arrival struct {
 	spares  uint64       // bytes in spare
 	allowed uint64       // what the window still holds
 	owed    uint64       // what was received, and the peer not told of yet
+	tell    uint64       // when so much is owed
 	told    fifo[share]  // credit that the peer may not have heard of
 	chunks  uint64
 	total   int64
@@ -80,8 +81,10 @@ var (
 	errStreamOver = errors.New("the stream has ended")
 )
 
-func newFlow(out *writer, flush func(), m *method) *flow {
-	f := &flow{window: m.stream.window, out: out, flush: flush}
+// newFlow has the peer send chunks of at most largest bytes.
+func newFlow(out *writer, flush func(), window uint64, largest uint32) *flow {
+	f := &flow{window: window, out: out, flush: flush}
+	f.arrival.tell = min(window/2, window-uint64(largest)-chunkCost+1)
 	f.arrival.wake, f.dispatch.wake = make(chan struct{}, 1), make(chan struct{}, 1)
 	f.arrival.allowed, f.dispatch.allowed = f.window, f.window
 	return f
@@ -273,10 +276,11 @@ func (f *flow) next() (body []byte, settled bool, err error) {
 	return body, true, err
 }
 
-// grant tells the peer of room in the window, half of it at a time.
+// grant tells the peer of room in the window: half of it at a time, or as soon as
+// it may not have room for what it wants to send.
 func (f *flow) grant() bool {
 	a := &f.arrival
-	if a.owed < f.window/2 || a.end != nil || f.err != nil {
+	if a.owed < a.tell || a.end != nil || f.err != nil {
 		return false
 	}
 	a.told.push(share{f.out.push(f.header(kindCredit).number(a.owed, creditSize)), a.owed})

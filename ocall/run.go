@@ -25,7 +25,7 @@ func newRun(ctx context.Context, s *session, h header, call *offered, body []byt
 		handling: Handling{Call: call.name, Stream: call.stream != nil, Request: len(body)},
 	}
 	if call.stream != nil {
-		r.flow = newFlow(s.out, s.flush, call.method)
+		r.flow = newFlow(s.out, s.flush, call.stream.window, call.stream.maxUp)
 		r.flow.open(h)
 	}
 	return r

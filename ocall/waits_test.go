@@ -115,3 +115,27 @@ func TestErrorOfAStreamIsItsOwn(t *testing.T) {
 		t.Errorf("%q", own.Error())
 	}
 }
+
+// What is left of a window may be too little for the next chunk, and yet more
+// than half.
+func TestWindowsOfAFewChunks(t *testing.T) {
+	s := stream[int, []byte, []byte]("few")
+	s.Window, s.MaxUp, s.MaxDown, s.Timeout = 1000, 936, 936, long
+	sizes := []int{435, 536, 0, 936, 1, 936, 872, 0, 0, 936, 436, 500, 936}
+	f := open(t, s, 0, func(ctx context.Context, _ int, f *ocall.Flow[[]byte, []byte]) error {
+		for b, err := range f.All() {
+			if err = errors.Join(err, f.Send(b)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, n := range sizes {
+		if err := f.Send(make([]byte, n)); err != nil {
+			t.Fatalf("chunk of %d: %v", n, err)
+		}
+		if b, err := f.Receive(); err != nil || len(b) != n {
+			t.Fatalf("chunk of %d: %d bytes, %v", n, len(b), err)
+		}
+	}
+}
