@@ -39,7 +39,7 @@ func (l *line) place(h header) (body []byte, drop bool, err error) {
 	switch {
 	case err != nil:
 		return nil, false, err
-	case s.calling == nil && h.kind == kindAnswer:
+	case s.calling == nil && h.kind == kindAnswer && s.flow == nil: // of a stream, it says something
 		return nil, true, nil
 	case h.kind == kindChunk:
 		body, err := s.flow.room(h.length)

@@ -9,8 +9,13 @@ func (w *writer) room(frame []byte, n int) []byte {
 	if n <= keepBuffer {
 		return frame
 	}
-	if b, _ := w.large.Get().(*[]byte); b != nil && cap(*b) >= n {
-		return (*b)[:headerSize]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, b := range w.long {
+		if n <= cap(b) && cap(b) <= 2*n { // whoever waits with it holds no more than it needs
+			w.long, w.longs = slices.Delete(w.long, i, i+1), w.longs-cap(b)
+			return b[:headerSize]
+		}
 	}
 	return make([]byte, headerSize, n)
 }
@@ -27,7 +32,9 @@ func (w *writer) small() (b []byte) {
 func (w *writer) keep(b []byte) {
 	switch {
 	case cap(b) > keepBuffer:
-		w.large.Put(&b)
+		if w.longs+cap(b) <= keepLong {
+			w.long, w.longs = append(w.long, b), w.longs+cap(b)
+		}
 	case cap(b) > 0 && len(w.spare) < keepBuffers:
 		w.spare = append(w.spare, b[:0])
 	}

@@ -86,3 +86,38 @@ func TestReaderFindsThatWritingFails(t *testing.T) {
 		}
 	})
 }
+
+// Whoever floods a connection with what is ignored does not keep Serve from
+// ending.
+func TestServeEndsUnderFlood(t *testing.T) {
+	flood := func(nc net.Conn, frame []byte) {
+		nc.(*net.UnixConn).SetWriteBuffer(8 << 20)
+		for b := bytes.Repeat(frame, 1<<18); ; {
+			if _, err := nc.Write(b); err != nil {
+				return
+			}
+		}
+	}
+	var mux ocall.Mux
+	Load.Handle(&mux, func(context.Context, string) ([]byte, error) { return nil, nil })
+	l := listen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error)
+	go func() { served <- mux.Serve(ctx, l, ocall.Service{Load}) }()
+	nc, err := net.Dial("unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	nc.Write(helloOf(ocall.Service{Load}))
+	for range 4 {
+		go flood(nc, asked{kind: kindCancel}.bytes())
+	}
+	time.Sleep(50 * time.Millisecond)
+	cancel()
+	within(t, "Serve", func() {
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+}

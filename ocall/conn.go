@@ -52,7 +52,7 @@ func New(ctx context.Context, nc net.Conn, s Service) (*Conn, error) {
 
 // adopt makes nc the current connection, if a host is there.
 func (c *Conn) adopt(ctx context.Context, nc net.Conn) error {
-	l := newLine(nc, c.byIndex, c.dialer.room(), &c.late)
+	l := newLine(nc, c.byIndex, uint64(max(c.dialer.Memory, 0)), &c.late)
 	theirs, err := l.greet(ctx, c.surface)
 	if err == nil {
 		err = theirs.offers(c.surface)
@@ -102,10 +102,13 @@ func (c *Conn) calling() *calling {
 
 // done takes k back: its result was taken, and nobody else refers to it.
 func (c *Conn) done(k *calling) {
-	if cap(k.frame) > keepBuffer || cap(k.body) > keepBuffer {
+	if k.share != nil {
+		k.line.settle(k)
+	}
+	if cap(k.frame) < headerSize || cap(k.frame) > keepBuffer || cap(k.body) > keepBuffer {
 		return
 	}
-	k.frame, k.slot, k.method = k.frame[:headerSize], nil, nil
+	k.frame, k.slot, k.method, k.line = k.frame[:headerSize], nil, nil, nil
 	c.pool.Put(k)
 }
 
@@ -154,6 +157,7 @@ func (c *Conn) askAgain(ctx context.Context, k *calling, idempotent bool) ([]byt
 		again.frame, again.done = append([]byte(nil), k.frame...), make(chan result, 1)
 		body, err := c.askOnce(ctx, &again, l)
 		sent := again.slot != nil
+		k.share, k.line = again.share, again.line
 		if !lost(err) || sent && !(idempotent && c.dialer.Reconnect == Retry) {
 			return body, err
 		}
@@ -164,31 +168,32 @@ func (c *Conn) askAgain(ctx context.Context, k *calling, idempotent bool) ([]byt
 // what the host sent on it.
 func lost(err error) bool { return errors.Is(err, ErrClosed) && !errors.Is(err, ErrViolation) }
 
-// begin opens a stream for k.
+// begin opens a stream for k, on another connection if one is lost before that.
 func (c *Conn) begin(ctx context.Context, k *calling) (*line, error) {
 	if err := k.ready(ctx); err != nil {
 		return nil, err
 	}
-	l, err := c.liveSoon(ctx, k.deadline.timeout)
-	if err != nil {
-		return nil, err
+	l := c.current.Load()
+	err := l.begin(ctx, k)
+	if !c.unsent(k, err) {
+		return l, err
 	}
-	k.flow = newFlow(l.out, l.flush, k.method.stream.window, k.method.stream.maxDown)
-	k.flow.asker, k.flow.most, k.flow.look = true, k.method.stream.total, l.look
-	k.flow.arrival.deadline, k.flow.dispatch.deadline = k.deadline, k.deadline
-	if err := l.start(k); err != nil {
-		return nil, err
+	ctx, cancel := context.WithTimeout(ctx, k.deadline.timeout)
+	defer cancel()
+	for {
+		if l, err = c.live(ctx); err != nil {
+			return nil, err
+		}
+		if err = l.begin(ctx, k); !c.unsent(k, err) {
+			return l, err
+		}
 	}
-	return l, l.wait(ctx, k).err
 }
 
-func (c *Conn) liveSoon(ctx context.Context, timeout time.Duration) (*line, error) {
-	if l := c.current.Load(); l.ended() == nil {
-		return l, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	return c.live(ctx)
+// unsent reports whether a connection was lost before k was sent, and another is
+// to be had.
+func (c *Conn) unsent(k *calling, err error) bool {
+	return lost(err) && k.slot == nil && c.dialer.Reconnect != Never
 }
 
 // live is the current connection, or another if that was lost.

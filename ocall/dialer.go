@@ -3,7 +3,6 @@ package ocall
 import (
 	"context"
 	"fmt"
-	"math"
 	"net"
 	"os"
 )
@@ -36,8 +35,10 @@ type Dialer struct {
 
 	// Memory bounds what calls and streams take on a connection, in bytes: each
 	// call its MaxRequest and MaxResponse, 16 times the latter more if that is no
-	// []byte, each stream its MaxRequest, both windows and a chunk. More wait for
-	// their turn. If zero, only their number bounds them.
+	// []byte, each stream its MaxRequest, both windows and a chunk: until the host
+	// has answered, and Call has returned or the Flow was closed. More wait for
+	// their turn; those that need less go before one that needs much, but not for
+	// ever. If zero, only their number bounds them.
 	Memory int64
 
 	// Connect opens the connection. If nil, it goes to where AddressVariable says.
@@ -60,18 +61,11 @@ func (d Dialer) Dial(ctx context.Context, s Service) (*Conn, error) {
 // fit returns an error if there is a call for which Memory has no room.
 func (d Dialer) fit(methods []*method) error {
 	for _, m := range methods {
-		if m.memory > d.room() {
+		if d.Memory != 0 && m.memory > uint64(max(d.Memory, 0)) {
 			return fmt.Errorf("%w: %s may take %d bytes, more than Memory", ErrLimit, m.name, m.memory)
 		}
 	}
 	return nil
-}
-
-func (d Dialer) room() uint64 {
-	if d.Memory == 0 {
-		return math.MaxUint64
-	}
-	return uint64(max(d.Memory, 0))
 }
 
 func (d Dialer) connect(ctx context.Context) (net.Conn, error) {

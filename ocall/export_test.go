@@ -134,3 +134,31 @@ func (f *Fifo[T]) Push(v T)      { f.q.push(v) }
 func (f *Fifo[T]) Take() T       { return f.q.take() }
 func (f *Fifo[T]) Keep(left []T) { f.q.keep(left) }
 func (f *Fifo[T]) Waiting() []T  { return f.q.waiting() }
+
+const Briefly = briefly
+
+// LargestReads is how much either half asks for at once, of a body without end.
+func LargestReads() map[string]int {
+	largest := map[string]int{}
+	for name, in := range map[string]*intake{
+		"trusted half": newLine(nil, nil, 0, nil).receiver.in,
+		"host half":    newSession(nil, nil, nil).receiver.in,
+	} {
+		largest[name] = len(in.room())
+		in.rest, in.body = maxBody, make([]byte, 0, maxBody)
+		largest[name] = max(largest[name], len(in.room()))
+	}
+	return largest
+}
+
+// RoomWith is how much a chunk of n bytes keeps, if a buffer of that size was
+// received and returned.
+func RoomWith(spare, n int) int {
+	f := newFlow(newWriter(nil), nil, 256<<10, 100<<10)
+	f.reuse(make([]byte, spare))
+	b, err := f.room(uint32(n))
+	if err != nil {
+		panic(err)
+	}
+	return cap(b)
+}

@@ -27,13 +27,13 @@ type flow struct {
 
 // arrival is what comes.
 type arrival struct {
-	bodies  fifo[[]byte] // not received yet
-	spare   [][]byte     // buffers to use again, of no more bytes than the window
-	spares  uint64       // bytes in spare
-	allowed uint64       // what the window still holds
-	owed    uint64       // what was received, and the peer not told of yet
-	tell    uint64       // when so much is owed
-	told    fifo[share]  // credit that the peer may not have heard of
+	bodies  fifo[[]byte]  // not received yet
+	spare   [][]byte      // buffers to use again, of no more bytes than the window
+	spares  uint64        // bytes in spare
+	allowed uint64        // what the window still holds
+	owed    uint64        // what was received, and the peer not told of yet
+	tell    uint64        // when so much is owed
+	told    fifo[portion] // credit that the peer may not have heard of
 	chunks  uint64
 	total   int64
 	end     error // io.EOF once the peer has said that no more comes
@@ -42,22 +42,22 @@ type arrival struct {
 
 // dispatch is what goes.
 type dispatch struct {
-	allowed uint64      // what the peer's window still holds
-	sent    fifo[share] // chunks that the peer may not have heard of
-	heard   uint64      // what others took, and the peer gave no credit for yet
+	allowed uint64        // what the peer's window still holds
+	sent    fifo[portion] // chunks that the peer may not have heard of
+	heard   uint64        // what others took, and the peer gave no credit for yet
 	chunks  uint64
 	closed  bool
 	wait
 }
 
-// share is a part of a window, and where what is said of it was pushed.
-type share struct {
+// portion is a part of a window, and where what is said of it was pushed.
+type portion struct {
 	at position
 	n  uint64
 }
 
 // heard takes from q what the other half can have heard of.
-func (w *writer) heard(q *fifo[share]) (n uint64) {
+func (w *writer) heard(q *fifo[portion]) (n uint64) {
 	for q.len() > 0 && w.offered(q.waiting()[0].at) {
 		n += q.take().n
 	}
@@ -71,7 +71,19 @@ type wait struct {
 	wake     chan struct{} // holds one: look again
 }
 
-func (w *wait) begin() { w.waits, w.deadline.at = true, 0 }
+// start has the deadline count from here, unless this goes on with a wait that
+// ended in vain.
+func (w *wait) start(again bool) {
+	if w.waits = true; !again {
+		w.deadline.at = 0
+	}
+}
+
+// stop reports whether there was a wait.
+func (w *wait) stop() (was bool) {
+	was, w.waits = w.waits, false
+	return was
+}
 
 // tick reports whether the wait has been too long.
 func (w *wait) tick(s *sweep) bool { return w.waits && s.passed(&w.deadline) }
@@ -115,13 +127,19 @@ func (f *flow) room(n uint32) ([]byte, error) {
 		return nil, err
 	}
 	last := len(a.spare) - 1
-	if last < 0 || uint64(cap(a.spare[last])) < uint64(n) {
+	if last < 0 || !suits(a.spare[last], n) {
 		return placeFor(n), nil
 	}
 	b := a.spare[last]
 	a.spare = a.spare[:last]
 	a.spares -= uint64(cap(b))
 	return b[:0], nil
+}
+
+// suits reports whether b has room for n bytes, and not much more: what it keeps
+// of memory, the window has to bear.
+func suits(b []byte, n uint32) bool {
+	return uint64(n) <= uint64(cap(b)) && uint64(cap(b)) <= 2*(uint64(n)+chunkCost)
 }
 
 // fits returns an error if the peer must not send a chunk of n bytes: it has
@@ -193,8 +211,8 @@ func (f *flow) granted(n uint64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	d := &f.dispatch
-	if d.heard += f.out.heard(&d.sent); n > d.heard {
-		return violation("credit for more than it can have received")
+	if d.heard += f.out.heard(&d.sent); n == 0 || n > d.heard {
+		return violation("credit for nothing, or for more than it can have received")
 	}
 	d.heard -= n
 	d.allowed += n
@@ -210,7 +228,7 @@ func (f *flow) over() bool { return f.asker && f.arrival.end != nil }
 func (f *flow) fail(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.err == nil && !f.over() {
+	if f.err == nil && (!f.over() || f.arrival.bodies.len() > 0) {
 		f.err = err
 		f.arrival.bodies.keep(nil)
 	}
@@ -252,7 +270,7 @@ func (f *flow) await() {
 func (f *flow) next() (body []byte, settled bool, err error) {
 	f.mu.Lock()
 	a := &f.arrival
-	a.waits = false
+	waited := a.stop()
 	switch {
 	case f.err != nil:
 		err = f.err
@@ -264,7 +282,7 @@ func (f *flow) next() (body []byte, settled bool, err error) {
 	case a.end != nil:
 		err = a.end
 	default:
-		a.begin()
+		a.start(waited)
 		f.mu.Unlock()
 		return nil, false, nil
 	}
@@ -283,7 +301,7 @@ func (f *flow) grant() bool {
 	if a.owed < a.tell || a.end != nil || f.err != nil {
 		return false
 	}
-	a.told.push(share{f.out.push(f.header(kindCredit).number(a.owed, creditSize)), a.owed})
+	a.told.push(portion{f.out.push(f.header(kindCredit).number(a.owed, creditSize)), a.owed})
 	a.owed = 0
 	return true
 }
@@ -309,7 +327,7 @@ func (f *flow) transmit(ctx context.Context, frame []byte) error {
 func (f *flow) offer(frame []byte) (settled bool, err error) {
 	f.mu.Lock()
 	d := &f.dispatch
-	d.waits = false
+	waited := d.stop()
 	switch need := cost(frame[headerSize:]); {
 	case f.err != nil:
 		err = f.err
@@ -318,13 +336,13 @@ func (f *flow) offer(frame []byte) (settled bool, err error) {
 	case f.over():
 		err = errStreamOver
 	case need > d.allowed:
-		d.begin()
+		d.start(waited)
 		f.mu.Unlock()
 		return false, nil
 	default:
 		d.allowed -= need
 		d.chunks++
-		d.sent.push(share{f.out.push(f.header(kindChunk).frame(frame)), need})
+		d.sent.push(portion{f.out.push(f.header(kindChunk).frame(frame)), need})
 	}
 	f.mu.Unlock()
 	if err == nil {

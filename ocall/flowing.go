@@ -28,7 +28,7 @@ var errStreamClosed = errors.New("closed here")
 // Send sends a chunk once the other half has room for it. After a first error
 // every other is one too.
 func (f *Flow[Out, In]) Send(chunk Out) error {
-	frame, err := f.out.append(f.room(), chunk)
+	frame, err := f.out.append(f.flow.out.room(f.room(), f.out.size(chunk)), chunk)
 	if err == nil {
 		err = f.sendFrame(frame)
 	}

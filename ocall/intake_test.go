@@ -201,3 +201,13 @@ func (c closing) Close() error {
 	close(c.closed)
 	return c.UnixConn.Close()
 }
+
+// No read is asked for more than it may return: one that returns less than was
+// asked for is taken to have emptied the connection.
+func TestReadsAreNotCutShort(t *testing.T) {
+	for name, n := range ocall.LargestReads() {
+		if n > ocall.Briefly {
+			t.Errorf("%s: asks for %d bytes, and gets %d at most", name, n, ocall.Briefly)
+		}
+	}
+}

@@ -37,7 +37,12 @@ const (
 	// 64 KiB a read costs more than it brings. The host pays no such price.
 	readBuffer     = 4 << 10
 	hostReadBuffer = 64 << 10
+	hostReadMost   = briefly
 	readMost       = 64 << 10
+
+	// briefly is how many bytes the kernel copies in so short a time that the
+	// scheduler need not know: a few tens of microseconds.
+	briefly = 256 << 10
 
 	// readsInRow is how often a connection is read before others have their turn.
 	readsInRow = 8
@@ -47,6 +52,9 @@ const (
 
 	// keepBuffer is the largest buffer kept for the next call.
 	keepBuffer = 64 << 10
+
+	// keepLong is how many bytes a writer keeps of longer ones.
+	keepLong = 4 << 20
 
 	// keepBuffers is how many a writer keeps: with them a window's worth of frames
 	// waits without setting memory aside.

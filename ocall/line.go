@@ -19,15 +19,15 @@ type line struct {
 	slots  [inFlight]slot
 	free   []*slot
 	queue  fifo[*calling] // that wait for a slot
-	room   uint64         // for what calls may take
-	limits []turns        // of calls that have their own, by index
+	memory memory
+	limits []turns // of calls that have their own, by index
 	pace   pace
 	useful bool // something was answered
 	err    error
 }
 
-func newLine(nc net.Conn, methods []*method, room uint64, late *atomic.Uint64) *line {
-	l := &line{late: late, room: room, limits: make([]turns, len(methods))}
+func newLine(nc net.Conn, methods []*method, most uint64, late *atomic.Uint64) *line {
+	l := &line{late: late, memory: memory{most: most}, limits: make([]turns, len(methods))}
 	l.link = newLink(nc)
 	l.receiver = receiver{nc: nc, in: newIntake(l, readBuffer, readMost), idle: l.yield, look: l.look}
 	for i, m := range methods {
@@ -50,7 +50,7 @@ func (l *line) start(k *calling) error {
 		defer l.mu.Unlock()
 		return l.err
 	}
-	k.deadline.at = 0
+	k.line, k.deadline.at = l, 0
 	l.pace.restart()
 	if l.limits[k.method.index].enter(k) {
 		l.enter(k)
@@ -67,18 +67,23 @@ func (l *line) enter(k *calling) {
 }
 
 // admit gives slots to those who have waited longest, as far as there are any,
-// and room.
+// and memory.
 func (l *line) admit() {
-	for l.queue.len() > 0 && len(l.free) > 0 && l.room >= l.queue.waiting()[0].method.memory {
+	for len(l.free) > 0 {
+		k := l.memory.admit(&l.queue)
+		if k == nil {
+			return
+		}
 		last := len(l.free) - 1
 		s := l.free[last]
 		l.free = l.free[:last]
-		l.occupy(s, l.queue.take())
+		l.occupy(s, k)
 	}
 }
 
 func (l *line) occupy(s *slot, k *calling) {
-	l.room -= k.method.memory
+	s.share = l.memory.lend(k.method.memory)
+	k.share = s.share
 	s.call, s.calling, s.flow, k.slot = k.method, k, k.flow, s
 	s.at = l.out.push(s.header(kindRequest).frame(k.frame))
 	if k.flow != nil {
@@ -91,10 +96,10 @@ func (l *line) occupy(s *slot, k *calling) {
 // is an answer to no call.
 func (l *line) release(s *slot) {
 	call := s.call
+	l.memory.back(s.share)
 	s.id.generation++
-	s.call, s.calling, s.flow = nil, nil, nil
+	s.call, s.calling, s.flow, s.share = nil, nil, nil, nil
 	l.free = append(l.free, s)
-	l.room += call.memory
 	l.leave(call)
 	l.admit()
 }
@@ -123,6 +128,17 @@ func (l *line) withdraw(k *calling) bool {
 func (l *line) abandon(s *slot) {
 	s.calling = nil
 	l.out.push(s.header(kindCancel).frame(make([]byte, headerSize)))
+}
+
+// begin opens the stream of k.
+func (l *line) begin(ctx context.Context, k *calling) error {
+	k.flow = newFlow(l.out, l.flush, k.method.stream.window, k.method.stream.maxDown)
+	k.flow.asker, k.flow.most, k.flow.look = true, k.method.stream.total, l.look
+	k.flow.arrival.deadline, k.flow.dispatch.deadline = k.deadline, k.deadline
+	if err := l.start(k); err != nil {
+		return err
+	}
+	return l.wait(ctx, k).err
 }
 
 // wait returns what came of k. It returns when ctx ends, whatever else happens.
@@ -163,6 +179,7 @@ func (l *line) fail(err error) {
 		return
 	}
 	l.err = gone(err)
+	l.receiver.over.Store(true) // it may have more to read than comes to an end
 	l.pace.timer.Stop()
 	for i := range l.slots {
 		l.slots[i].fail(l.err)
@@ -224,6 +241,22 @@ func (l *line) quit(k *calling, err error) {
 		l.abandon(k.slot)
 	}
 	k.flow.fail(err)
+	l.giveBack(k)
 	l.mu.Unlock()
 	l.flush()
+}
+
+// settle ends what k holds of memory: its answer was taken.
+func (l *line) settle(k *calling) {
+	l.mu.Lock()
+	l.giveBack(k)
+	l.mu.Unlock()
+	l.flush()
+}
+
+// giveBack is settle for who holds mu and flushes.
+func (l *line) giveBack(k *calling) {
+	l.memory.back(k.share)
+	k.share = nil
+	l.admit()
 }

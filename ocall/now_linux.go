@@ -9,10 +9,6 @@ import (
 
 const canReadNow = true
 
-// briefly is how many bytes the kernel copies in so short a time that the
-// scheduler need not know: a few tens of microseconds.
-const briefly = 256 << 10
-
 // writeNow writes what the kernel takes at once.
 func writeNow(fd uintptr, b []byte) (int, error) { return now(syscall.SYS_WRITE, fd, b) }
 
@@ -29,6 +25,9 @@ func now(call, fd uintptr, b []byte) (int, error) {
 	n, _, errno := syscall.RawSyscall(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
 	if errno != 0 {
 		return 0, errno
+	}
+	if n > uintptr(len(b)) || n == 0 && call == syscall.SYS_WRITE && len(b) > 0 {
+		return 0, syscall.EPROTO // an enclave's kernel is its host
 	}
 	return int(n), nil
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -132,9 +133,14 @@ func (r *receiver) empty(fd uintptr) (done bool, err error) {
 			r.idle()
 			return false, nil
 		}
-		if reads%readsInRow == 0 { // a flood may not keep others from their turn
-			r.idle()
+		if reads%readsInRow > 0 {
+			continue
 		}
+		if r.over.Load() { // a flood may not keep from the end
+			return true, errInterrupted
+		}
+		r.idle() // nor others from their turn
+		runtime.Gosched()
 	}
 }
 

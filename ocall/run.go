@@ -114,6 +114,7 @@ func (r *run) failure(err error) (frame []byte) {
 }
 
 func (r *run) finish(err error) {
+	r.cancel() // nothing is sent from here on, whoever tries
 	h := r.head
 	switch {
 	case err != nil:
@@ -125,7 +126,6 @@ func (r *run) finish(err error) {
 	default:
 		h.kind = kindAnswer
 	}
-	r.cancel()
 	r.session.settle(r, h.frame(r.frame))
 	r.session.flush()
 }

@@ -10,6 +10,7 @@ type slot struct {
 	call    *method
 	calling *calling // nil: nobody waits any more, and the answer will be dropped
 	flow    *flow    // of a stream
+	share   *share   // of memory
 }
 
 // idle reports whether the slot may be used: its last use was answered.
@@ -68,6 +69,8 @@ type calling struct {
 	method   *method
 	slot     *slot
 	flow     *flow // of a stream
+	share    *share
+	line     *line // that the share is of
 	deadline deadline
 }
 

@@ -83,7 +83,7 @@ func (s Stream[Req, Up, Down]) open(ctx context.Context, c *Conn, req Req) (*Flo
 	}
 	f := &Flow[Up, Down]{name: s.Name, ctx: ctx, flow: k.flow, out: p.up, in: p.down, most: m.stream.maxUp}
 	f.check = func(chunk Down) error { return check(req, chunk) }
-	f.quit = func() { l.quit(k, errStreamClosed) }
+	f.quit = func() { l.quit(k, cmp.Or(ctx.Err(), errStreamClosed)) }
 	f.unwatch = context.AfterFunc(ctx, func() { l.quit(k, ctx.Err()) })
 	return f, nil
 }

@@ -403,6 +403,7 @@ func TestHostileStreams(t *testing.T) {
 		"window over":       {func(a asked) []byte { return bytes.Repeat(frame(a, kindChunk, make([]byte, 500)), 2) }, ocall.ErrViolation},
 		"empty chunks":      {func(a asked) []byte { return bytes.Repeat(frame(a, kindChunk, nil), 16) }, ocall.ErrViolation},
 		"credit over":       {func(a asked) []byte { return frame(a, kindCredit, number(1, 4)) }, ocall.ErrViolation},
+		"credit of nothing": {func(a asked) []byte { return frame(a, kindCredit, number(0, 4)) }, ocall.ErrViolation},
 		"credit huge":       {func(a asked) []byte { return frame(a, kindCredit, number(1<<32-1, 4)) }, ocall.ErrViolation},
 		"credit of no size": {func(a asked) []byte { return frame(a, kindCredit, nil) }, ocall.ErrViolation},
 		"end from the host": {func(a asked) []byte { return frame(a, kindEnd, number(0, 8)) }, ocall.ErrViolation},

@@ -24,8 +24,9 @@ type writer struct {
 	under   piece // way
 	waiting fifo[piece]
 	pushed  position
-	spare   [][]byte  // buffers for what waits next
-	large   sync.Pool // of *[]byte, for long frames
+	spare   [][]byte // buffers for what waits next
+	long    [][]byte // and for long frames
+	longs   int      // bytes in long
 	err     error
 
 	begun atomic.Uint64 // position up to which the kernel has seen what was pushed
