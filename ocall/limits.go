@@ -40,6 +40,11 @@ const (
 	hostReadMost   = briefly
 	readMost       = 64 << 10
 
+	writeBuffer = 1 << 20
+
+	// writesInRow is how often a caller writes for others too.
+	writesInRow = 8
+
 	// briefly is how many bytes the kernel copies in so short a time that the
 	// scheduler need not know: a few tens of microseconds.
 	briefly = 256 << 10

@@ -13,7 +13,14 @@ type link struct {
 	out *writer
 }
 
-func newLink(nc net.Conn) link { return link{nc, newWriter(nc)} }
+// newLink has the kernel take as much at once as it will: whoever writes more
+// than that has to wait, and each wait is a wake of its own.
+func newLink(nc net.Conn) link {
+	if b, ok := nc.(interface{ SetWriteBuffer(int) error }); ok {
+		b.SetWriteBuffer(writeBuffer) // or what the system allows
+	}
+	return link{nc, newWriter(nc)}
+}
 
 // hangUp closes nc, soon. Closing a descriptor waits for whoever reads from it,
 // and that is a receiver for as long as the connection lasts: nobody who holds a

@@ -175,13 +175,15 @@ func TestUnreadAnswers(t *testing.T) {
 	nc.Write(helloOf(s))
 	h := host{t, nc}
 	h.next()
-	for uses := range uint32(3) { // the first answer is being sent, the second waits
-		nc.Write(asked{kind: kindRequest, uses: uses}.bytes())
-		if uses < 2 {
-			<-answered
-			time.Sleep(20 * time.Millisecond)
-		}
+	ask := func(uses uint32) { nc.Write(asked{kind: kindRequest, uses: uses}.bytes()) }
+	ask(0)
+	h.read(16) // its answer is being sent
+	ask(1)
+	for range 2 {
+		<-answered
 	}
+	time.Sleep(20 * time.Millisecond) // this one waits
+	ask(2)
 	select {
 	case line := <-log:
 		if !strings.Contains(line, "an id used") { // before its last answer was sent, or was made

@@ -49,8 +49,8 @@ func newWriter(nc net.Conn) *writer {
 		w.raw, _ = sc.SyscallConn()
 	}
 	w.attempt = func(fd uintptr) bool {
-		w.n, w.errno = writeNow(fd, w.buf)
-		return true // once: the descriptor does not block
+		w.n, w.errno = writeSome(fd, w.buf)
+		return true // the descriptor does not block
 	}
 	return w
 }
@@ -174,12 +174,22 @@ func (w *writer) try(b []byte) (int, error) {
 	}
 	w.buf = nil
 	switch w.errno {
-	case nil:
+	case nil, syscall.EAGAIN, syscall.EINTR:
 		return w.n, nil
-	case syscall.EAGAIN, syscall.EINTR:
-		return 0, nil
 	}
 	return 0, w.errno
+}
+
+// writeSome writes what the kernel takes at once, of a long frame piece by piece.
+func writeSome(fd uintptr, b []byte) (n int, err error) {
+	for range writesInRow {
+		var more int
+		more, err = writeNow(fd, b[n:])
+		if n += max(more, 0); err != nil || n == len(b) {
+			break
+		}
+	}
+	return n, err
 }
 
 // rest writes until nothing waits. It owns busy.
