@@ -12,8 +12,9 @@ import (
 type codec[T any] interface {
 	append(b []byte, v T) ([]byte, error)
 	decode(body []byte) (T, error)
-	keeps() bool  // body, in what it decodes
-	size(v T) int // of its encoding, if that is easily told; or 0
+	keeps() bool     // body, in what it decodes
+	size(v T) int    // of its encoding, if that is easily told; or 0
+	long(v T) []byte // its encoding, if that is v's own bytes, and long
 }
 
 // newCodec walks T, refusing under path what cannot cross, and returns the
@@ -55,6 +56,13 @@ func (rawCodec[T]) size(v T) int {
 	return 0
 }
 
+func (rawCodec[T]) long(v T) []byte {
+	if raw, ok := any(v).([]byte); ok && len(raw) > keepBuffer {
+		return raw
+	}
+	return nil
+}
+
 func (rawCodec[T]) append(b []byte, v T) ([]byte, error) {
 	if raw, ok := any(v).([]byte); ok { // as nearly always, and without reflection
 		return append(b, raw...), nil
@@ -82,6 +90,8 @@ func (*binaryCodec[T]) append(b []byte, v T) ([]byte, error) {
 
 func (*binaryCodec[T]) size(T) int { return 0 }
 
+func (*binaryCodec[T]) long(T) []byte { return nil }
+
 func (c *binaryCodec[T]) decode(body []byte) (v T, err error) {
 	if err := any(&v).(encoding.BinaryUnmarshaler).UnmarshalBinary(body); err != nil {
 		return v, err
@@ -99,6 +109,8 @@ type cborCodec[T any] struct {
 func (*cborCodec[T]) keeps() bool { return false }
 
 func (*cborCodec[T]) size(T) int { return 0 }
+
+func (*cborCodec[T]) long(T) []byte { return nil }
 
 func (c *cborCodec[T]) append(b []byte, v T) ([]byte, error) {
 	return c.shape.append(b, reflect.ValueOf(&v).Elem())

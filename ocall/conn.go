@@ -108,7 +108,7 @@ func (c *Conn) done(k *calling) {
 	if cap(k.frame) < headerSize || cap(k.frame) > keepBuffer || cap(k.body) > keepBuffer {
 		return
 	}
-	k.frame, k.slot, k.method, k.line = k.frame[:headerSize], nil, nil, nil
+	k.frame, k.tail, k.slot, k.method, k.line = k.frame[:headerSize], nil, nil, nil, nil
 	c.pool.Put(k)
 }
 
@@ -125,7 +125,7 @@ func (c *Conn) ask(ctx context.Context, k *calling, idempotent bool) ([]byte, er
 
 // ready returns an error if k cannot be sent.
 func (k *calling) ready(ctx context.Context) error {
-	if n := len(k.frame) - headerSize; uint64(n) > uint64(k.method.maxRequest) {
+	if n := len(k.frame) - headerSize + len(k.tail); uint64(n) > uint64(k.method.maxRequest) {
 		return fmt.Errorf("%w: a request of %d bytes, %d allowed", ErrLimit, n, k.method.maxRequest)
 	}
 	return ctx.Err()

@@ -124,7 +124,7 @@ func Stuck(c *Conn) bool {
 	w := c.current.Load().out
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.busy && w.under.sent > 0 && len(w.under.left()) > 0
+	return w.busy && len(w.under.left()) > 0
 }
 
 // Fifo is a fifo.

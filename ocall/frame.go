@@ -49,8 +49,11 @@ func (h header) append(b []byte) []byte {
 }
 
 // frame makes a frame of b, which has room for the header in front.
-func (h header) frame(b []byte) []byte {
-	h.length = uint32(len(b) - headerSize)
+func (h header) frame(b []byte) []byte { return h.begin(b, nil) }
+
+// begin is frame for a body that goes on with tail.
+func (h header) begin(b, tail []byte) []byte {
+	h.length = uint32(len(b) - headerSize + len(tail))
 	h.append(b[:0])
 	return b
 }

@@ -53,7 +53,8 @@ type Func[Req, Resp any] struct {
 // is: bytes from an attacker.
 func Unchecked[Req, Resp any](Req, Resp) error { return nil }
 
-// Call asks the host. It returns as soon as ctx ends, whatever the host does.
+// Call asks the host. It returns as soon as ctx ends, whatever the host does, and
+// does not refer to req any more.
 // If the error is not nil, the response is the zero value.
 //
 // An answer that is no Resp, or that Check refuses (or panics on), fails this
@@ -79,9 +80,10 @@ func (f Func[Req, Resp]) call(ctx context.Context, c *Conn, req Req) (resp Resp,
 	}
 	k := c.calling()
 	defer c.done(k)
-	k.frame = c.current.Load().out.room(k.frame, p.request.size(req))
-	if k.frame, err = p.request.append(k.frame, req); err != nil {
-		return resp, err
+	if k.tail = p.request.long(req); k.tail == nil {
+		if k.frame, err = p.request.append(k.frame, req); err != nil {
+			return resp, err
+		}
 	}
 	k.method, k.deadline.timeout = m, f.timeout()
 	body, err := c.ask(ctx, k, f.Idempotent)
@@ -116,6 +118,8 @@ func (r refused) Unwrap() error { return r.error }
 // Handle has the host half answer f with h, whose ctx ends when the trusted
 // half gave up or Serve ends. The text of its error, cut at 1024 bytes, is sent
 // to the trusted half. A panic in it is logged and answered "internal error".
+// A []byte that it returns is read once more after that, and must not be written
+// to.
 //
 // Handle panics if mux handles a call of that name already.
 func (f Func[Req, Resp]) Handle(mux *Mux, h func(ctx context.Context, req Req) (Resp, error)) {
@@ -133,8 +137,10 @@ func (f Func[Req, Resp]) Handle(mux *Mux, h func(ctx context.Context, req Req) (
 		if err != nil {
 			return err
 		}
-		r.frame, err = p.response.append(r.session.out.room(r.frame, p.response.size(resp)), resp)
-		r.handling.Response = len(r.frame) - headerSize
+		if r.tail = p.response.long(resp); r.tail == nil {
+			r.frame, err = p.response.append(r.frame, resp)
+		}
+		r.handling.Response = len(r.frame) - headerSize + len(r.tail)
 		return err
 	})
 }

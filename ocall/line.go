@@ -45,6 +45,9 @@ func newLine(nc net.Conn, methods []*method, most uint64, late *atomic.Uint64) *
 
 // start sends the frame of k as a request, or has it wait for its turn.
 func (l *line) start(k *calling) error {
+	if k.tail != nil && !l.out.idle() { // it will be copied, and better here than under the lock
+		k.frame, k.tail = l.out.whole(k.frame, k.tail), nil
+	}
 	l.mu.Lock()
 	if l.err != nil {
 		defer l.mu.Unlock()
@@ -55,8 +58,18 @@ func (l *line) start(k *calling) error {
 	if l.limits[k.method.index].enter(k) {
 		l.enter(k)
 	}
+	if k.slot == nil && k.tail != nil { // somebody else will send it
+		k.frame, k.tail = l.out.whole(k.frame, k.tail), nil
+	}
+	mine := k.slot != nil && k.mine
 	l.mu.Unlock()
-	l.flush()
+	if !mine {
+		l.flush()
+		return nil
+	}
+	if err := l.out.send(k.frame, k.tail); err != nil {
+		l.fail(err)
+	}
 	return nil
 }
 
@@ -85,7 +98,7 @@ func (l *line) occupy(s *slot, k *calling) {
 	s.share = l.memory.lend(k.method.memory)
 	k.share = s.share
 	s.call, s.calling, s.flow, k.slot = k.method, k, k.flow, s
-	s.at = l.out.push(s.header(kindRequest).frame(k.frame))
+	s.at, k.mine = l.out.pushLong(s.header(kindRequest).begin(k.frame, k.tail), k.tail)
 	if k.flow != nil {
 		k.flow.open(s.header(0))
 		k.done <- result{}

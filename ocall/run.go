@@ -15,6 +15,7 @@ type run struct {
 	head     header
 	body     []byte
 	frame    []byte // of the answer
+	tail     []byte // of its body, the handler's own
 	flow     *flow  // of a stream
 	handling Handling
 }
@@ -82,7 +83,7 @@ func (r *run) handle() error {
 	if err := r.call.answer(&r.ctx, r); err != nil {
 		return err
 	}
-	if n := len(r.frame) - headerSize; uint64(n) > uint64(r.call.maxResponse) {
+	if n := len(r.frame) - headerSize + len(r.tail); uint64(n) > uint64(r.call.maxResponse) {
 		return fmt.Errorf("a response of %d bytes, %d allowed", n, r.call.maxResponse)
 	}
 	return nil
@@ -119,13 +120,20 @@ func (r *run) finish(err error) {
 	switch {
 	case err != nil:
 		h.kind = kindFailure
-		r.frame = r.failure(err)
+		r.frame, r.tail = r.failure(err), nil
 	case r.flow != nil:
 		h.kind = kindAnswer
 		r.frame = h.number(r.flow.chunks(), endSize)
 	default:
 		h.kind = kindAnswer
 	}
-	r.session.settle(r, h.frame(r.frame))
+	if r.tail != nil && !r.session.out.idle() {
+		r.frame, r.tail = r.session.out.whole(r.frame, r.tail), nil
+	}
+	h.begin(r.frame, r.tail)
+	if mine := r.session.settle(r); mine {
+		r.session.out.send(r.frame, r.tail) // an error ends the reader too
+		return
+	}
 	r.session.flush()
 }

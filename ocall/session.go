@@ -228,15 +228,16 @@ func (s *session) handle(r *run) {
 }
 
 // settle forgets r and has its answer sent: the slot may be used again as soon
-// as that begins.
-func (s *session) settle(r *run, answer []byte) {
+// as that begins. It reports whether the caller is to write it.
+func (s *session) settle(r *run) (mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runs[r.head.id.slot] = nil
-	s.answers[r.head.id.slot] = s.out.push(answer)
+	s.answers[r.head.id.slot], mine = s.out.pushLong(r.frame, r.tail)
 	if s.running--; s.running == 0 && s.stopping {
 		s.hangUp()
 	}
+	return mine
 }
 
 func (s *session) cancelAll() {

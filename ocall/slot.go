@@ -64,6 +64,8 @@ func (m *method) bounds(k kind) (least, most uint32, ok bool) {
 // happens.
 type calling struct {
 	frame    []byte
+	tail     []byte      // of its body, the caller's own: only while start runs
+	mine     bool        // start is to write it
 	done     chan result // holds one
 	body     []byte      // for answers that nobody keeps
 	method   *method
