@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -31,10 +32,15 @@ type diagnosis struct {
 // alone are a yes: what they are about may be what is wanted.
 func examine(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), "usage: cleave doctor [flags]: looks and asks, and changes nothing\n"+
+			"exit status: 0 if all is ok, or there are warnings alone; 1 if there is a failure; 2 for bad usage, or a FILE that cannot be read\n")
+		flags.PrintDefaults()
+	}
 	asJSON := flags.Bool("json", false, "print as JSON")
 	var s suspect
 	enclave := flags.String("enclave", "", "compare the memory there is with what the trusted half in `FILE` needs, an enclave.json or an executable")
-	flags.TextVar(&s.fmspc, "fmspc", attest.FMSPC{}, "ask what Intel says of this kind of CPU, 12 hexadecimal digits `HEX`")
+	flags.Func("fmspc", "ask what Intel says of this kind of CPU, 12 hexadecimal digits `HEX`", text(&s.fmspc))
 	flags.StringVar(&s.quote, "quote", "", "ask what Intel says of the CPU that made the quote in `FILE`, or the one that HOST:PORT shows, and verify it")
 	if err := parseFlags(flags, args, stdout, stderr); err != nil {
 		return fail(stderr, err)
@@ -54,7 +60,16 @@ func examine(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	findings := doctor.Examine(ctx, node)
 	d := &diagnosis{doctor.Worst(findings), named(node), findings}
-	d.print(stdout, *asJSON)
+	return d.tell(stdout, stderr, *asJSON)
+}
+
+// tell prints it whole, which is a no if it cannot be.
+func (d *diagnosis) tell(stdout, stderr io.Writer, asJSON bool) int {
+	var out bytes.Buffer
+	d.print(&out, asJSON)
+	if _, err := stdout.Write(out.Bytes()); err != nil {
+		return notDone(stderr, err)
+	}
 	if d.Worst == doctor.Failure {
 		return exitNo
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -61,6 +62,30 @@ func checkLines(ts *testscript.TestScript, out string) {
 	}
 	if wanting != "" {
 		ts.Fatalf("no fix behind %s", wanting)
+	}
+}
+
+// full is a disk that is.
+type full struct{ room int }
+
+func (f *full) Write(b []byte) (int, error) {
+	n := min(len(b), f.room)
+	if f.room -= n; n < len(b) {
+		return n, errors.New("no space left on device")
+	}
+	return n, nil
+}
+
+// All is well only if all of it was said.
+func TestTell(t *testing.T) {
+	for _, asJSON := range []bool{false, true} {
+		for room, want := range map[int]int{0: exitNo, 20: exitNo, 4096: exitYes} {
+			d := &diagnosis{Worst: doctor.Warning, Findings: []doctor.Finding{{Check: "qcnl", Status: doctor.Warning, Says: "it says", Fix: "a"}}}
+			var said bytes.Buffer
+			if status := d.tell(&full{room}, &said, asJSON); status != want || (want == exitNo) != strings.Contains(said.String(), "cleave: no space left") {
+				t.Errorf("JSON %t, room for %d: %d, %s", asJSON, room, status, said.String())
+			}
+		}
 	}
 }
 

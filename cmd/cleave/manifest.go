@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -35,6 +36,11 @@ func writeManifest(args []string, stdout, stderr io.Writer) int {
 func parseManifest(args []string, stdout, stderr io.Writer) (pod *deploy.Pod, file string, err error) {
 	pod = new(deploy.Pod)
 	flags := flag.NewFlagSet("manifest", flag.ContinueOnError)
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), "usage: cleave manifest [flags] [FILE]: -dialect, -quotes, -name and -image are needed; FILE is an enclave.json or an executable\n"+
+			"exit status: 0 if it is written; 1 if the trusted half is debug or unsigned, and that is not allowed; 2 for bad usage, or a FILE that cannot be read\n")
+		flags.PrintDefaults()
+	}
 	flags.Func("dialect", "what the cluster's device plugin understands, `DIALECT` aks, aks-legacy, intel or ack", text(&pod.Dialect))
 	flags.Func("quotes", "who makes the quotes, `WAY` inprocess or aesm", text(&pod.Quotes))
 	flags.Func("kind", "write this `KIND` of object, pod or deployment (default: deployment)", text(&pod.Kind))
@@ -50,13 +56,14 @@ func parseManifest(args []string, stdout, stderr io.Writer) (pod *deploy.Pod, fi
 	if err := parseFlags(flags, args, stdout, stderr); err != nil {
 		return nil, "", err
 	}
-	switch flags.NArg() {
-	case 0:
-		return pod, manifest.FileName, nil
-	case 1:
-		return pod, flags.Arg(0), nil
+	err = pod.Check()
+	if flags.NArg() > 1 {
+		err = errors.Join(fmt.Errorf("manifest takes one FILE after the flags, an %s or an executable", manifest.FileName), err)
 	}
-	return nil, "", fmt.Errorf("manifest takes one FILE after the flags, an %s or an executable", manifest.FileName)
+	if err != nil {
+		return nil, "", err
+	}
+	return pod, cmp.Or(flags.Arg(0), manifest.FileName), nil
 }
 
 // text sets a flag that has no default, and so no text of one.

@@ -9,8 +9,8 @@ import (
 // What may stand in a manifest. Everything else is refused, so that no value
 // can end a line, a quotation or a comment.
 const (
-	labelPattern = `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$` // DNS-1123
-	pathPattern  = `^(/[A-Za-z0-9._-]+)+$`
+	labelPattern = `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`       // DNS-1123
+	pathPattern  = `^(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)+$` // without /./ and /../
 	// A registry with an optional port, a path, a tag, a digest.
 	imagePattern = `^([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*(:[0-9]{1,5})?/)?` +
 		`[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*` +
@@ -23,25 +23,39 @@ const (
 	maxImage = 255
 )
 
+// check is about the trusted half only if all else is right, and about what may
+// be allowed only if that can be deployed at all.
 func (p *Pod) check() error {
+	if err := p.checkQuestion(); err != nil {
+		return err
+	}
 	if p.Half == nil {
 		return errors.New("which trusted half? name its enclave.json")
 	}
+	if err := p.Half.checkEPC(); err != nil {
+		return err
+	}
+	return p.Half.check(p.Allow)
+}
+
+func (p *Pod) checkQuestion() error {
 	return errors.Join(
 		written("name", p.Name, labelPattern, maxLabel, "a DNS label: at most 63 small letters, digits and '-', such as orders"),
 		written("image", p.Image, imagePattern, maxImage, "an image reference such as registry.example/orders:1.0 or …@sha256:…"),
 		written("claim", p.Claim, "^$|"+labelPattern, maxLabel, "the name of a PersistentVolumeClaim, such as orders-data"),
-		written("qcnl", p.QCNL, "^$|"+pathPattern, maxImage, "an absolute path in the image, such as /etc/sgx_default_qcnl_azure.conf"),
+		written("qcnl", p.QCNL, "^$|"+pathPattern, maxImage, "an absolute path in the image without . or .., such as /etc/sgx_default_qcnl_azure.conf"),
 		p.checkPorts(),
 		p.checkWays(),
-		p.Half.checkEPC(),
-		p.Half.check(p.Allow),
 	)
 }
 
+// written is about a flag of that name.
 func written(what, value, pattern string, most int, wanted string) error {
-	if len(value) <= most && regexp.MustCompile(pattern).MatchString(value) {
+	switch {
+	case len(value) <= most && regexp.MustCompile(pattern).MatchString(value):
 		return nil
+	case value == "":
+		return fmt.Errorf("which %[1]s? give -%[1]s, %s", what, wanted)
 	}
 	return fmt.Errorf("%s: %.80q is not %s", what, value, wanted)
 }
@@ -87,25 +101,24 @@ func (h *Half) checkEPC() error {
 	return nil
 }
 
-func (p *Pod) checkWays() error {
+func (p *Pod) checkWays() (err error) {
 	group := p.ProvisionGroup
-	switch {
-	case p.Dialect < AKS || p.Dialect > ACK:
-		return errNowhere
-	case p.Quotes != InProcess && p.Quotes != AESM:
-		return errNobody
-	case p.Kind != OnePod && p.Kind != Deployment:
-		return errKind
-	case p.Dialect == AKSLegacy && p.Quotes == InProcess:
-		return errLegacy
-	case p.Dialect == ACK && p.Quotes == InProcess:
-		return errACK
-	case p.Quotes == AESM && (p.QCNL != "" || group != 0):
-		return errAESMOnly
-	case group < 0 || group > 1<<31-1:
-		return errGroup
-	case p.Dialect == Intel && p.Name == "aesmd":
-		return errAmbiguous
+	for _, wrong := range []struct {
+		is  bool
+		err error
+	}{
+		{p.Dialect < AKS || p.Dialect > ACK, errNowhere},
+		{p.Quotes != InProcess && p.Quotes != AESM, errNobody},
+		{p.Kind != OnePod && p.Kind != Deployment, errKind},
+		{p.Dialect == AKSLegacy && p.Quotes == InProcess, errLegacy},
+		{p.Dialect == ACK && p.Quotes == InProcess, errACK},
+		{p.Quotes == AESM && (p.QCNL != "" || group != 0), errAESMOnly},
+		{group < 0 || group > 1<<31-1, errGroup},
+		{p.Dialect == Intel && p.Name == "aesmd", errAmbiguous},
+	} {
+		if wrong.is {
+			err = errors.Join(err, wrong.err)
+		}
 	}
-	return nil
+	return err
 }

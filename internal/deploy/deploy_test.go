@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -228,9 +229,10 @@ func TestRefused(t *testing.T) {
 		change func(*deploy.Pod)
 		says   string
 	}{
-		"nothing at all":          {func(p *deploy.Pod) { *p = deploy.Pod{} }, "name its enclave.json"},
-		"no name":                 {func(p *deploy.Pod) { p.Name = "" }, `name: "" is not a DNS label`},
-		"no image":                {func(p *deploy.Pod) { p.Image = "" }, `image: "" is not an image reference`},
+		"nothing at all":          {func(p *deploy.Pod) { *p = deploy.Pod{} }, "which name? give -name, a DNS label"},
+		"no trusted half":         {func(p *deploy.Pod) { p.Half = nil }, "name its enclave.json"},
+		"no name":                 {func(p *deploy.Pod) { p.Name = "" }, "which name? give -name, a DNS label"},
+		"no image":                {func(p *deploy.Pod) { p.Image = "" }, "which image? give -image, an image reference"},
 		"no dialect":              {func(p *deploy.Pod) { p.Dialect = 0 }, "which cluster?"},
 		"a dialect of tomorrow":   {func(p *deploy.Pod) { p.Dialect = deploy.ACK + 1 }, "which cluster?"},
 		"no quotes":               {func(p *deploy.Pod) { p.Quotes = 0 }, "who makes the quotes?"},
@@ -262,11 +264,36 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// All that is wrong with the question is said at once, and before anything of
+// the trusted half, which has two faults of its own.
+func TestQuestionFirst(t *testing.T) {
+	p := deploy.Pod{Half: &deploy.Half{HeapMiB: -1, Debug: true}, Kind: 7, Port: 1, ProvisionGroup: -1}
+	_, err := p.YAML()
+	if checked := p.Check(); err == nil || checked == nil || err.Error() != checked.Error() || errors.Is(err, deploy.ErrUnsigned) || errors.Is(err, deploy.ErrDebug) {
+		t.Errorf("%v; checked: %v", err, checked)
+	}
+	for _, says := range []string{"give -name", "give -image", "choose the -dialect", "choose -quotes", "choose -kind", "takes no privilege", "a group's number"} {
+		if !strings.Contains(fmt.Sprint(err), says) {
+			t.Errorf("%s is not in: %v", says, err)
+		}
+	}
+	p = good()
+	p.Half = &deploy.Half{HeapMiB: -1, Debug: true}
+	if _, err := p.YAML(); err == nil || errors.Is(err, deploy.ErrUnsigned) || errors.Is(err, deploy.ErrDebug) {
+		t.Errorf("a heap below zero: %v", err)
+	}
+	p.Half = &deploy.Half{HeapMiB: 256, Debug: true}
+	if _, err := p.YAML(); p.Check() != nil || !errors.Is(err, deploy.ErrUnsigned) || !errors.Is(err, deploy.ErrDebug) {
+		t.Errorf("%v; checked: %v", err, p.Check())
+	}
+}
+
 // hostile would be something else in YAML, in a shell or in Kubernetes.
 func hostile() []string {
 	return []string{
 		"a\nb", "a\r", "a\n", "a: b", "a #b", `a"b`, `"`, "a'b", "{{.Name}}", "${A}", "$(id)", "`id`", "a b", " a", "a\t", "\x00", "a\x7f",
 		"*a", "&a", "!!str", "- a", "? a", "[a]", "{a}", "|", ">", "%", "@", "a\u2028b", "ä", "\ufeffa", "-a", "a-", ".", "..", "../a", "a/../b", "A_", "~",
+		"/..", "/../../x", "/etc/../x", "/etc/..", "/.", "/./x", "/...", "/etc//x", "/x/", "/",
 	}
 }
 

@@ -3,7 +3,7 @@ package deploy
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 
 	"github.com/cleave-sdk/cleave/internal/manifest"
 	"github.com/cleave-sdk/cleave/internal/oe"
@@ -46,9 +46,12 @@ func open(path string) (*Half, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(m.Executable())
-	if err != nil {
+	f, err := m.OpenExecutable()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("build the trusted half first: %w", err)
+	case err != nil:
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -83,14 +86,14 @@ func (h *Half) signed(s *sgx.SigStruct) error {
 	return nil
 }
 
-func (h *Half) check(a Allow) error {
-	switch {
-	case h.Signed == nil && !a.Unsigned:
-		return ErrUnsigned
-	case h.Debug && !a.Debug:
-		return ErrDebug
+func (h *Half) check(a Allow) (err error) {
+	if h.Signed == nil && !a.Unsigned {
+		err = ErrUnsigned
 	}
-	return nil
+	if h.Debug && !a.Debug {
+		err = errors.Join(err, ErrDebug)
+	}
+	return err
 }
 
 // What an enclave of EGo's has beside its heap, in MiB.

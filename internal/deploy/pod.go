@@ -50,6 +50,14 @@ func (p *Pod) yaml() ([]byte, error) {
 	return q.write()
 }
 
+// Check is what YAML finds wrong with p before it looks at Half.
+func (p *Pod) Check() error {
+	if err := p.withDefaults().checkQuestion(); err != nil {
+		return fmt.Errorf("deploy: %w", err)
+	}
+	return nil
+}
+
 func (p *Pod) withDefaults() *Pod {
 	q := *p
 	if q.Kind == 0 {

@@ -20,7 +20,7 @@ func collateral(ctx context.Context, n *Node, r *report) {
 		n.unanswered(r, a)
 		return
 	case a.forged != nil:
-		r.fail("use none of it: "+otherService+", and look at who answers there: `curl -v "+a.query()+"`",
+		r.fail("use none of it: "+otherService+", and look at who answers there: "+a.curl(""),
 			"%s has what Intel has not signed: %s", a.service, reason(a.forged))
 	case n.current(r, a) && n.Quote != nil:
 		n.verify(ctx, r, a)
@@ -78,7 +78,7 @@ func (n *Node) refresh(a *inquiry) string {
 	case known && off > maxClockError:
 		return "first the clock, which may be all: " + n.setClock(off)
 	case strings.HasSuffix(name, ".trustedservices.intel.com"):
-		return "Intel's own is always newer: ask without a proxy that keeps answers, `curl --noproxy '*' -v " + a.query() + "`"
+		return "Intel's own is always newer: ask without a proxy that keeps answers, " + a.curl(" --noproxy '*'")
 	case strings.HasSuffix(name, ".azure.net") || strings.HasSuffix(name, ".aliyuncs.com"):
 		return otherService + ", until the cloud's has it"
 	}

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strconv"
@@ -35,7 +36,7 @@ func enclaveDevice(_ context.Context, n *Node, r *report) {
 		r.fail(n.bring("sgx_enclave"), "there is no /dev/sgx_enclave")
 		return
 	}
-	n.openDevice(r, name, n.bring("sgx_enclave"))
+	n.openDevice(r, name, "sgx_enclave")
 }
 
 // provisionDevice is what makes quotes in process; with AESM the service has
@@ -50,16 +51,16 @@ func provisionDevice(_ context.Context, n *Node, r *report) {
 	case !ok:
 		r.fail(n.bring("sgx_provision")+`; or have AESM make the quotes, with /var/run/aesmd mounted and SGX_AESM_ADDR: "1"`, "there is no /dev/sgx_provision, which quotes made in process need")
 	default:
-		n.openDevice(r, name, "add the user to the group: `usermod -aG "+n.group(name)+" USER`; in a pod, securityContext.supplementalGroups: [NUMBER], as `getent group "+n.group(name)+"` on the node prints it")
+		n.openDevice(r, name, "sgx_provision")
 	}
 }
 
-// openDevice tries whether a device can be used, since a container may have the
-// file without the right.
-func (n *Node) openDevice(r *report, name, fix string) {
+// openDevice tries whether a device, today's name of which is given too, can be
+// used, since a container may have the file without the right.
+func (n *Node) openDevice(r *report, name, device string) {
 	e, err := n.Stat(name)
 	if err == nil && e.Mode&fs.ModeCharDevice == 0 {
-		r.fail(fix, "/%s is not a device", name)
+		r.fail(n.bring(device), "/%s is not a device", name)
 		return
 	}
 	if err == nil {
@@ -69,12 +70,26 @@ func (n *Node) openDevice(r *report, name, fix string) {
 	case err == nil:
 		r.ok("/%s opens", name)
 	case errors.Is(err, fs.ErrPermission) && n.allowed(e):
-		r.fail(n.bring(name[strings.LastIndex(name, "/")+1:]), "/%s is refused although its mode allows it: the container's device rules do not", name)
+		r.fail(n.bring(device), "/%s is refused although its mode allows it: the container's device rules do not", name)
 	case errors.Is(err, fs.ErrPermission):
-		r.fail(fix, "/%s is %v of user %d and group %s, and this process is user %d in groups %v", name, e.Mode, e.UID, n.group(name), n.UID, n.Groups)
+		r.fail(n.admit(e, device), "/%s is %v of user %d and group %s, and this process is user %d in groups %v", name, e.Mode, e.UID, n.group(e.GID), n.UID, n.Groups)
 	default:
-		r.fail(fix, "/%s does not open: %v", name, err)
+		r.fail(n.bring(device), "/%s does not open: %v", name, cause(err))
 	}
+}
+
+// admit says how this process comes to use a device. A group goes by its number:
+// its name is the image's, and may be another group's on the node.
+func (n *Node) admit(e Entry, device string) string {
+	const readWrite = 0o060
+	switch {
+	case e.GID <= 0 || e.Mode.Perm()&readWrite != readWrite:
+		return fmt.Sprintf("on the node, as root, have its group use it: `groupadd -rf sgx_prv && echo 'SUBSYSTEM==\"misc\", KERNEL==\"%[1]s\", GROUP=\"sgx_prv\", MODE=\"0660\"' > /etc/udev/rules.d/93-%[1]s.rules && "+
+			"udevadm control --reload && udevadm trigger /dev/%[1]s`; then be in that group, whose number `getent group sgx_prv` prints", device)
+	case n.inPod():
+		return fmt.Sprintf("`securityContext: {supplementalGroups: [%d]}` in the pod's spec", e.GID)
+	}
+	return fmt.Sprintf("add the user to the group, as root, and log in again: `usermod -aG %d USER`", e.GID)
 }
 
 // allowed reports whether the mode lets this process read and write.
@@ -92,17 +107,13 @@ func (n *Node) allowed(e Entry) bool {
 	return mode&readWrite == readWrite
 }
 
-// group is the name of a file's group, or its number.
-func (n *Node) group(name string) string {
-	e, err := n.Stat(name)
-	if err != nil {
-		return "sgx_prv"
-	}
-	number := strconv.Itoa(e.GID)
+// group is the number of a group and, if it is fit to be one, its name.
+func (n *Node) group(gid int) string {
+	number := strconv.Itoa(gid)
 	b, _ := n.read("etc/group")
 	for line := range strings.Lines(string(b)) {
-		if f := strings.Split(line, ":"); len(f) >= 3 && f[2] == number {
-			return f[0]
+		if f := strings.Split(line, ":"); len(f) >= 3 && f[2] == number && pastes(groupPattern, f[0]) {
+			return number + " (" + f[0] + ")"
 		}
 	}
 	return number

@@ -87,7 +87,7 @@ func (n *Node) keptKind() (kind, bool) {
 func (n *Node) keptFolder() string {
 	for _, name := range []string{"AZDCAP_CACHE", "XDG_CACHE_HOME", "HOME", "TMPDIR"} {
 		if value, _ := n.Env(name); value != "" {
-			return strings.Trim(value, "/") + "/.dcap-qcnl"
+			return rooted(value + "/.dcap-qcnl")
 		}
 	}
 	return "tmp/.dcap-qcnl"

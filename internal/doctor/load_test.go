@@ -82,7 +82,7 @@ func checkOf(line string) string {
 }
 
 func (e entry) entry() doctor.Entry {
-	mode := map[string]fs.FileMode{"device": fs.ModeDevice | fs.ModeCharDevice, "socket": fs.ModeSocket, "pipe": fs.ModeNamedPipe}[e.Mode]
+	mode := map[string]fs.FileMode{"device": fs.ModeDevice | fs.ModeCharDevice, "socket": fs.ModeSocket, "pipe": fs.ModeNamedPipe, "directory": fs.ModeDir}[e.Mode]
 	return doctor.Entry{Mode: mode | e.Perm, UID: e.UID, GID: e.GID}
 }
 

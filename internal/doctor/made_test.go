@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"path"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -47,7 +49,13 @@ func node(t *testing.T, name string) (m made, want string) {
 	d, files, want := load(t, name)
 	stat := func(name string) (doctor.Entry, error) {
 		if e, ok := d.Entries[name]; ok {
+			if e.Mode == "hidden" {
+				return doctor.Entry{}, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrPermission}
+			}
 			return e.entry(), nil
+		}
+		if folder, err := fs.Stat(files, path.Dir(name)); err == nil && !folder.IsDir() {
+			return doctor.Entry{}, syscall.ENOTDIR
 		}
 		info, err := fs.Stat(files, name)
 		if err != nil {

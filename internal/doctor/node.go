@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/cleave-sdk/cleave/attest"
@@ -81,9 +80,10 @@ func (n *Node) readUpTo(name string, most int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, most))
 }
 
+// exists counts what may not be looked at.
 func (n *Node) exists(name string) bool {
 	_, err := n.Stat(name)
-	return !errors.Is(err, fs.ErrNotExist)
+	return err == nil || errors.Is(err, fs.ErrPermission)
 }
 
 // first returns the first name that exists.
@@ -106,14 +106,4 @@ func (n *Node) inPod() bool {
 func (n *Node) pod() string {
 	name, _ := n.Env("HOSTNAME")
 	return label(name, "POD")
-}
-
-// label returns what can be pasted into a command, as names of pods and nodes
-// can.
-func label(name, otherwise string) string {
-	const letters = "abcdefghijklmnopqrstuvwxyz0123456789-."
-	if name == "" || len(name) > 253 || strings.Trim(name, letters) != "" || name[0] == '-' {
-		return otherwise
-	}
-	return name
 }

@@ -25,11 +25,12 @@ type description struct {
 	UID      int               `json:"uid"`
 	Groups   []int             `json:"groups"`
 	Entries  map[string]entry  `json:"entries"`
-	PCCS     map[string]pccs   `json:"pccs"`   // by URL up to the version
-	Others   []string          `json:"others"` // URLs where something answers
-	Date     string            `json:"date"`   // how far the services' clocks are ahead
-	Clock    string            `json:"clock"`  // how far this one is
-	AESM     string            `json:"aesm"`   // what it fails with
+	PCCS     map[string]pccs   `json:"pccs"`      // by URL up to the version
+	Others   []string          `json:"others"`    // URLs where something answers
+	Redirect map[string]string `json:"redirects"` // URLs where something sends elsewhere
+	Date     string            `json:"date"`      // how far the services' clocks are ahead
+	Clock    string            `json:"clock"`     // how far this one is
+	AESM     string            `json:"aesm"`      // what it fails with
 	EGo      string            `json:"ego"`
 	Fixes    map[string]string `json:"fixes"`    // a part of what the fixes say, by check
 	Subject  string            `json:"subject"`  // FMSPC
@@ -41,7 +42,7 @@ type description struct {
 
 // entry is what a tree of plain files cannot have.
 type entry struct {
-	Mode string      `json:"mode"` // "device", "socket" or "pipe"
+	Mode string      `json:"mode"` // "device", "socket", "pipe", "directory" or "hidden"
 	Perm fs.FileMode `json:"perm"`
 	UID  int         `json:"uid"`
 	GID  int         `json:"gid"`
@@ -84,7 +85,8 @@ func TestNodes(t *testing.T) {
 }
 
 // checkFix wants a command or a line of a manifest or a configuration behind
-// what is not ok, and no control characters anywhere.
+// what is not ok, nothing in it that hostile nodes say, and no control characters
+// anywhere.
 func checkFix(t *testing.T, f doctor.Finding) {
 	t.Helper()
 	if f.Status != doctor.OK && !strings.ContainsAny(f.Fix, "`\"") || f.Status == doctor.OK && f.Fix != "" {
@@ -92,6 +94,9 @@ func checkFix(t *testing.T, f doctor.Finding) {
 	}
 	if strings.IndexFunc(f.Says+f.Fix, unicode.IsControl) >= 0 {
 		t.Errorf("%q, %q", f.Says, f.Fix)
+	}
+	if strings.Contains(f.Fix, "evil") {
+		t.Errorf("what a node says is in a command: %q", f.Fix)
 	}
 }
 
@@ -114,6 +119,9 @@ func (s services) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if slices.Contains(s.Others, address) && r.Header.Get("Metadata") == "true" {
 		return &http.Response{StatusCode: http.StatusBadRequest, Body: http.NoBody, Request: r}, nil
+	}
+	if to := s.Redirect[address]; to != "" && r.Header.Get("Metadata") == "true" {
+		return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {to}}, Body: http.NoBody, Request: r}, nil
 	}
 	return nil, failures()["dns"]
 }

@@ -82,6 +82,7 @@ func FuzzKept(f *testing.F) {
 // FuzzNode has whoever writes the files of a node say anything at all.
 func FuzzNode(f *testing.F) {
 	f.Add("sgx.intel.com/quote-provider=", `{"Data":{"RegisteredDevices":{"sgx.intel.com/epc":["1"]}}}`, "sgx_epc 1")
+	f.Add("a`evil`:x:121:\n:x:0:", `{"pccs_url": "https://a/sgx/certification/v4/$(evil)"}`, "-evil;")
 	f.Add("\x1b[2J", "[[[[", "sgx_epc 18446744073709551615\nsgx_epc -1")
 	f.Fuzz(func(t *testing.T, first, second, third string) {
 		m, _ := node(t, "node-intel")

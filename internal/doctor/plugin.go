@@ -3,6 +3,7 @@ package doctor
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -44,19 +45,33 @@ func (n *Node) plugins(r *report) {
 	r.ok("not in a pod, but on a node: all it offers is shown by `kubectl get node %s -o jsonpath='{.status.allocatable}'`", n.node())
 	registered, err := n.registered()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		r.warn("run it as root, `sudo cleave doctor`, to see what the kubelet knows", "/%s cannot be read: %v", checkpoint, err)
+		r.warn(readCheckpoint(err), "/%s cannot be read: %v", checkpoint, cause(err))
 	}
-	any := false
+	any := false // or hidden
 	for _, s := range resources() {
 		count, known := registered[s.name]
-		listens := s.socket != "" && n.exists(pluginFolder+"/"+s.socket)
-		any = any || known || listens
+		_, err := n.Stat(pluginFolder + "/" + s.socket)
+		listens := s.socket != "" && err == nil
+		any = any || known || listens || errors.Is(err, fs.ErrPermission)
 		n.offered(r, s, count, known, listens, registered != nil)
 	}
 	if !any {
-		r.fail("AKS: `az aks enable-addons --addons confcom --name CLUSTER --resource-group GROUP`; ACK: install sgx-device-plugin, of the console's add-ons; elsewhere, Intel's: `kubectl apply -k 'https://github.com/intel/intel-device-plugins-for-kubernetes/deployments/sgx_plugin'`",
+		r.fail("AKS: `az aks enable-addons --addons confcom --name CLUSTER --resource-group GROUP`; ACK: install sgx-device-plugin, of the console's add-ons; elsewhere, Intel's, after node feature discovery, which tells it the EPC: "+intelPlugin(),
 			"no device plugin for SGX is there: no pod gets EPC or devices")
 	}
+}
+
+func readCheckpoint(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "run it as root, `sudo cleave doctor`, to see what the kubelet knows"
+	}
+	return "look again, for it may have been about to be written; then see what the kubelet says of it: `journalctl -u kubelet | grep checkpoint`"
+}
+
+// intelPlugin has one command for each of the overlays that are needed, in order.
+func intelPlugin() string {
+	const apply = "`kubectl apply -k 'https://github.com/intel/intel-device-plugins-for-kubernetes/deployments/%s?ref=v0.36.0'`"
+	return fmt.Sprintf(apply+", "+apply+", "+apply, "nfd", "nfd/overlays/node-feature-rules", "sgx_plugin/overlays/epc-nfd")
 }
 
 // offered is about one resource. Counts are devices: with ACK, MiB.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"path"
 	"strings"
 )
 
@@ -31,35 +32,96 @@ func (c *qcnlConf) service() string { return cmp.Or(c.Collateral, c.PCCS) }
 
 func (c *qcnlConf) secure() bool { return c.Secure == nil || *c.Secure }
 
-// qcnlName is the configuration file's name, as in Files.
-func (n *Node) qcnlName() string {
+// qcnlPath is where the configuration file is. If it is relative, only whoever
+// makes the quotes knows.
+func (n *Node) qcnlPath() string {
 	name, _ := n.Env(qcnlVariable)
-	return strings.TrimPrefix(cmp.Or(name, "/"+qcnlFile), "/")
+	return cmp.Or(name, "/"+qcnlFile)
+}
+
+// named is what a command calls the file where the service is named.
+func (n *Node) named() string {
+	if name := path.Clean(n.qcnlPath()); pastes(pathPattern, name) {
+		return name
+	}
+	return "$" + qcnlVariable
 }
 
 func (n *Node) qcnlConf() (*qcnlConf, error) {
-	b, err := n.read(n.qcnlName())
+	b, err := n.readQCNL()
 	if err != nil {
 		return nil, err
 	}
 	return parseQCNL(b)
 }
 
+var errRelative = errors.New("it is relative, and counts from the working directory of whoever makes the quotes")
+
+func (n *Node) readQCNL() ([]byte, error) {
+	if !path.IsAbs(n.qcnlPath()) {
+		return nil, errRelative
+	}
+	return n.read(rooted(n.qcnlPath()))
+}
+
+// sampleURL is where a caching service often is.
+func (n *Node) sampleURL() string {
+	host := "localhost"
+	if n.inPod() {
+		host = "pccs.NAMESPACE.svc"
+	}
+	return "https://" + host + ":8081/sgx/certification/v4/"
+}
+
+func (n *Node) sampleQCNL() string {
+	return `{"pccs_url": "` + n.sampleURL() + `", "use_secure_cert": true}`
+}
+
+// nameQCNL says how the file is named.
+func (n *Node) nameQCNL() string {
+	if n.inPod() {
+		return "`cleave manifest -quotes inprocess -qcnl /" + qcnlFile + "`"
+	}
+	return "`export QCNL_CONF_PATH=/" + qcnlFile + "`"
+}
+
 func qcnl(_ context.Context, n *Node, r *report) {
-	const sample = `{"pccs_url": "https://localhost:8081/sgx/certification/v4/", "use_secure_cert": true}`
-	name := "/" + n.qcnlName()
-	c, err := n.qcnlConf()
+	b, err := n.readQCNL()
+	name := n.named()
 	switch {
+	case err == nil:
+		n.configured(r, b)
+	case errors.Is(err, errRelative):
+		r.fail("name it in full, such as "+n.nameQCNL(), "%s: %v", name, err)
 	case errors.Is(err, fs.ErrNotExist):
-		r.warn("if the quote provider is Intel's, write "+name+", such as "+sample, "there is no %s: right for Azure's quote provider, wrong for Intel's", name)
-		return
-	case err != nil:
-		r.fail("correct it; it is JSON, in which comments may stand: "+sample, "%s: %v", name, err)
+		r.warn("if the quote provider is Intel's, write "+name+", such as "+n.sampleQCNL(), "there is no %s: right for Azure's quote provider, wrong for Intel's", name)
+	case errors.Is(err, fs.ErrPermission):
+		r.fail("have it opened to this user: `namei -l "+name+"` shows what is closed", "%s: %v", name, cause(err))
+	default:
+		r.fail("put a regular file there, such as "+n.sampleQCNL()+", or name another: "+n.nameQCNL(), "%s: %v", name, cause(err))
+	}
+}
+
+// cause leaves out the file's name, which the finding says itself.
+func cause(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
+
+// configured looks at what the file says.
+func (n *Node) configured(r *report, b []byte) {
+	name := n.named()
+	c, err := parseQCNL(b)
+	if err != nil {
+		r.fail("correct it; it is JSON, in which comments may stand: "+n.sampleQCNL(), "%s: %v", name, err)
 		return
 	}
 	for _, m := range []struct{ name, url string }{{"pccs_url", c.PCCS}, {"collateral_service", cmp.Or(c.Collateral, c.PCCS)}} {
 		if !serviceURL(m.url) {
-			r.fail("give "+m.name+" as in "+sample, "%s: %s is no URL of a caching service, of plain characters and without a password", name, m.name)
+			r.fail(fmt.Sprintf("give it, such as %q: %q", m.name, n.sampleURL()), "%s: %s is no URL of a caching service, of plain characters and without a password", name, m.name)
 			return
 		}
 	}
@@ -74,13 +136,7 @@ func qcnl(_ context.Context, n *Node, r *report) {
 // serviceURL accepts what can be printed, pasted and asked.
 func serviceURL(text string) bool {
 	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" &&
-		strings.Contains(u.Path, "/sgx/certification/v") && strings.IndexFunc(text, unusual) < 0
-}
-
-func unusual(r rune) bool {
-	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-	return !letter && !strings.ContainsRune(":/._-[]", r)
+	return err == nil && pastes(urlPattern, text) && strings.Contains(u.Path, "/sgx/certification/v")
 }
 
 // parseQCNL reads the JSON of today and the KEY=VALUE of before 1.13.

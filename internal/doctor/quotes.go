@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path"
 	"strings"
 	"time"
 )
@@ -64,16 +65,24 @@ func aesm(ctx context.Context, n *Node, r *report) {
 // libraries looks for what EGo's launcher loads.
 func libraries(_ context.Context, n *Node, r *report) {
 	for _, l := range []struct{ name, why, fix string }{
-		{"libsgx_enclave_common.so.1", "which starts enclaves", "`apt install libsgx-launch` from Intel's repository"},
+		{"libsgx_enclave_common.so.1", "which starts enclaves", "`apt install libsgx-enclave-common` from Intel's repository"},
 		{n.quoteLibrary(), "which makes quotes", "`apt install " + n.quotePackage() + "` from Intel's repository"},
-		{"libdcap_quoteprov.so", "which fetches the CPU's certificates and collateral", "`apt install libsgx-dcap-default-qpl` (with a PCCS) or `az-dcap-client` (on Azure)"},
+		{"libdcap_quoteprov.so", "which fetches the CPU's certificates and collateral", "`apt install libsgx-dcap-default-qpl` from Intel's repository (with a PCCS), or `apt install az-dcap-client` from Microsoft's (on Azure)"},
 	} {
 		if !n.library(l.name) {
-			r.fail(l.fix, "%s is missing, %s", l.name, l.why)
+			r.fail(n.inImage(l.fix), "%s is missing, %s", l.name, l.why)
 			continue
 		}
 		r.ok("%s", l.name)
 	}
+}
+
+// inImage is where what is missing in a pod has to be.
+func (n *Node) inImage(fix string) string {
+	if n.inPod() {
+		return "in the image, " + fix
+	}
+	return fix
 }
 
 func (n *Node) quoteLibrary() string {
@@ -92,14 +101,15 @@ func (n *Node) quotePackage() string {
 
 func (n *Node) library(name string) bool {
 	folders := []string{"usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib64", "lib64", "usr/lib", "usr/local/lib", "opt/ego/lib"}
-	if path, set := n.Env("LD_LIBRARY_PATH"); set {
-		for folder := range strings.SplitSeq(path, ":") {
-			folders = append(folders, strings.Trim(folder, "/"))
+	set, _ := n.Env("LD_LIBRARY_PATH")
+	for folder := range strings.SplitSeq(set, ":") {
+		if path.IsAbs(folder) {
+			folders = append(folders, rooted(folder))
 		}
 	}
 	for _, folder := range folders {
 		for _, suffix := range []string{"", ".1"} {
-			if folder != "" && n.exists(folder+"/"+strings.TrimSuffix(name, suffix)+suffix) {
+			if n.exists(path.Join(folder, strings.TrimSuffix(name, suffix)+suffix)) {
 				return true
 			}
 		}

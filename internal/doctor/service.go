@@ -17,6 +17,7 @@ const intelService = "https://api.trustedservices.intel.com/sgx/certification/v4
 // at.
 type inquiry struct {
 	service string // its URL
+	secure  bool   // whether its certificate counts
 	kind    kind
 	heard   *listener
 	err     error // why there is no collateral
@@ -30,8 +31,12 @@ type inquiry struct {
 // inquire asks once, and does not ask again what has failed: what fails now and
 // then is worth a finding.
 func (n *Node) inquire(ctx context.Context) *inquiry {
-	service, client := n.collateralService()
-	a := &inquiry{service: service, kind: n.kind(), heard: &listener{next: client.Transport, now: n.Now}}
+	service, secure := n.collateralService()
+	client := n.HTTP
+	if !secure {
+		client = n.Insecure
+	}
+	a := &inquiry{service: service, secure: secure, kind: n.kind(), heard: &listener{next: client.Transport, now: n.Now}}
 	asking := *client
 	asking.Transport = a.heard
 	source := attest.PCS{URL: service, Retries: -1, Client: &asking}
@@ -45,20 +50,24 @@ func (n *Node) inquire(ctx context.Context) *inquiry {
 	return a
 }
 
-// collateralService is the service the node uses, or Intel's.
-func (n *Node) collateralService() (service string, client *http.Client) {
+// collateralService is the service the node uses, or Intel's, and whether its
+// certificate counts.
+func (n *Node) collateralService() (service string, secure bool) {
 	c, err := n.qcnlConf()
 	if err != nil || !serviceURL(c.service()) {
-		return intelService, n.HTTP
+		return intelService, true
 	}
-	if !c.secure() {
-		return c.service(), n.Insecure
-	}
-	return c.service(), n.HTTP
+	return c.service(), c.secure()
 }
 
-// query is an address of the service's that anybody may ask for, for a command.
-func (a *inquiry) query() string { return strings.TrimRight(a.service, "/") + "/qe/identity" }
+// curl is the command that asks the service for what anybody may, and for its
+// certificate no more than the quote provider does.
+func (a *inquiry) curl(flags string) string {
+	if !a.secure {
+		flags += " -k"
+	}
+	return "`curl -v" + flags + " " + strings.TrimRight(a.service, "/") + "/qe/identity`"
+}
 
 // host is the service's, with and without its port.
 func (a *inquiry) host() (name, address string) {

@@ -41,7 +41,7 @@ func (n *Node) trouble(a *inquiry) (says, fix string) {
 		return n.refused(a.heard.refused(), a)
 	}
 	return fmt.Sprintf("what answers there is no such service: %.300s", inner(a.err)),
-		"see what it is, and correct the URL in " + n.named() + ": `curl -v " + a.query() + "`"
+		"see what it is, and correct the URL in " + n.named() + ": " + a.curl("")
 }
 
 // inner leaves out which of several addresses was asked first, and what the
@@ -53,9 +53,6 @@ func inner(err error) string {
 	}
 	return strings.TrimPrefix(err.Error(), "attest: "+attest.ErrCollateral.Error()+": ")
 }
-
-// named is where the service is named.
-func (n *Node) named() string { return "/" + n.qcnlName() }
 
 func (n *Node) resolve(name string) string {
 	if n.inPod() {
@@ -70,16 +67,16 @@ func (n *Node) listen(name string, a *inquiry) string {
 	local := name == "localhost" || ip.IsLoopback()
 	switch {
 	case local && n.inPod():
-		return name + " is the pod itself: in " + n.named() + `, name the service, such as "pccs_url": "https://pccs.NAMESPACE.svc:8081/sgx/certification/v4/"`
+		return name + " is the pod itself: in " + n.named() + `, name the service, such as "pccs_url": "` + n.sampleURL() + `"`
 	case local:
 		return "start the caching service: `systemctl start pccs`; `journalctl -u pccs` says why it has stopped"
 	}
-	return "correct host and port in " + n.named() + ", or start the caching service there, `systemctl start pccs`; then `curl -v " + a.query() + "` answers"
+	return "correct host and port in " + n.named() + ", or start the caching service there, `systemctl start pccs`; then " + a.curl("") + " answers"
 }
 
 func (n *Node) reach(a *inquiry) string {
 	name, _ := a.host()
-	curl := "`curl -v --max-time 10 " + a.query() + "`"
+	curl := a.curl(" --max-time 10")
 	if n.inPod() {
 		return "let the pod out to " + name + ": `kubectl get networkpolicy -A` shows what holds it back, and the cloud's firewall may; " + curl + " in the pod must answer"
 	}
@@ -108,7 +105,7 @@ func (n *Node) untrusted(err error, a *inquiry) (says, fix string) {
 
 func (n *Node) refused(status int, a *inquiry) (says, fix string) {
 	says = fmt.Sprintf("it answers with status %d", status)
-	curl := "`curl -v " + a.query() + "`"
+	curl := a.curl("")
 	switch {
 	case status >= 300 && status < 400:
 		return says + ", and redirects are not followed", "name the URL it redirects to in " + n.named() + ": " + curl + " shows it"
