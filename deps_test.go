@@ -18,7 +18,7 @@ const module = "github.com/cleave-sdk/cleave"
 // floors has every package, or the folder it is in. A package imports only
 // from lower floors.
 var floors = [][]string{
-	{"internal/lebyte", "internal/nowait", "internal/vectors", "internal/ratio"},
+	{"internal/lebyte", "internal/nowait", "internal/vectors", "internal/ratio", "internal/inputs"},
 	{"internal/sgx", "internal/aesm/aesmpb"},
 	{"internal/oe", "internal/aesm", "internal/dcap", "internal/manifest", "internal/issue"},
 	{"internal/ratls", "internal/deploy"},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cleave-sdk/cleave/attest"
 	"github.com/cleave-sdk/cleave/host"
+	"github.com/cleave-sdk/cleave/internal/inputs"
 	"github.com/cleave-sdk/cleave/internal/manifest"
 	"github.com/cleave-sdk/cleave/internal/sim"
 )
@@ -26,6 +27,9 @@ func stage(t *testing.T, program string, change ...func(map[string]any)) (config
 	t.Helper()
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		t.Skip("trusted halves run on linux/amd64 only")
+	}
+	if err := inputs.Package("./testdata/" + program); err != nil {
+		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	build := exec.Command("go", "build", "-o", filepath.Join(dir, program), "./testdata/"+program)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/cleave-sdk/cleave/internal/inputs"
 	"github.com/cleave-sdk/cleave/internal/issue"
 	"github.com/cleave-sdk/cleave/internal/manifest"
 	"github.com/cleave-sdk/cleave/internal/sgx"
@@ -37,6 +38,9 @@ var ready = sync.OnceValues(func() (*fixtures, error) {
 	m.Key = filepath.Join(dir, "private.pem")
 	key, err := m.Signer()
 	if err != nil {
+		return nil, err
+	}
+	if err := inputs.Package("./testdata/trusted"); err != nil {
 		return nil, err
 	}
 	build := exec.Command("go", "build", "-o", filepath.Join(dir, "trusted"), "./testdata/trusted")

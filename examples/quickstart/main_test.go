@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/cleave-sdk/cleave/internal/inputs"
 )
 
 // The second run finds the machine of the first again, and on it the secret.
@@ -34,6 +36,9 @@ func TestTwice(t *testing.T) {
 
 func play(t *testing.T, dir string) string {
 	t.Helper()
+	if err := inputs.Package(trustedPackage); err != nil {
+		t.Fatal(err)
+	}
 	var out bytes.Buffer
 	if err := run(t.Context(), []string{"-dir", dir, "-config", filepath.Join("..", "..", "enclave.json")}, &out); err != nil {
 		t.Fatalf("%v after:\n%s", err, out.String())

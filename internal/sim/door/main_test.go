@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cleave-sdk/cleave/internal/inputs"
 	"github.com/cleave-sdk/cleave/internal/sim/door"
 	"golang.org/x/sys/unix"
 )
@@ -43,7 +44,12 @@ func TestMain(m *testing.M) {
 }
 
 // probe is testdata/probe, built by plain go build without cgo.
-var probe = sync.OnceValue(func() string { return build("probe", "testdata/probe", "CGO_ENABLED=0") })
+var probe = sync.OnceValue(func() string {
+	if err := inputs.Folder("testdata/probe"); err != nil {
+		panic(err)
+	}
+	return build("probe", "testdata/probe", "CGO_ENABLED=0")
+})
 
 // probeWithC is the probe as a program that needs C's start-up code, its
 // loader and its threads.
