@@ -7,7 +7,6 @@ replace github.com/cleave-sdk/cleave => ../..
 require (
 	github.com/cleave-sdk/cleave v0.0.0-00010101000000-000000000000
 	github.com/prometheus/client_golang v1.24.1
-	golang.org/x/net v0.62.0
 )
 
 require (

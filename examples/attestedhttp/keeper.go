@@ -3,9 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"time"
 
@@ -13,12 +12,6 @@ import (
 	"github.com/cleave-sdk/cleave/host"
 	"github.com/cleave-sdk/cleave/ocall"
 	"github.com/cleave-sdk/cleave/ocall/usual"
-)
-
-// How long is waited between launches, in multiples of the first wait.
-const (
-	maxWait = 300
-	settled = 600 // after a trusted half that ran so long, the next wait is the first again
 )
 
 const patience = 10 * time.Second // for a trusted half to end
@@ -29,7 +22,13 @@ type keeper struct {
 	blobs    usual.Store
 	known    *state
 	log      *slog.Logger
-	launch   func(context.Context, host.Config) (*host.Instance, error)
+	launch   func(context.Context, host.Config) (instance, error)
+}
+
+// instance is what a [host.Instance] does.
+type instance interface {
+	Wait() error
+	Stop(context.Context) error
 }
 
 // openBlobs opens the directory of what is sealed, and makes it.
@@ -41,11 +40,13 @@ func openBlobs(dir string) (*usual.Directory, error) {
 }
 
 func newKeeper(s settings, blobs usual.Store, known *state, log *slog.Logger) *keeper {
-	return &keeper{settings: s, blobs: blobs, known: known, log: log, launch: host.Launch}
+	return &keeper{settings: s, blobs: blobs, known: known, log: log, launch: launch}
 }
 
+func launch(ctx context.Context, c host.Config) (instance, error) { return host.Launch(ctx, c) }
+
 // config is for one launch, which alone is what it speaks of.
-func (k *keeper) config(launch uint64) host.Config {
+func (k *keeper) config(launch uint64, stdout, stderr io.Writer) host.Config {
 	return host.Config{
 		File:     k.settings.file,
 		Args:     []string{"-listen", k.settings.listen},
@@ -53,8 +54,8 @@ func (k *keeper) config(launch uint64) host.Config {
 		Calls:    k.calls(launch),
 		Simulate: k.settings.simulate,
 		State:    k.settings.state,
-		Stdout:   &lines{log: k.log, from: "stdout"},
-		Stderr:   &lines{log: k.log, from: "stderr"},
+		Stdout:   stdout,
+		Stderr:   stderr,
 		Log:      k.log,
 	}
 }
@@ -63,8 +64,8 @@ func (k *keeper) calls(launch uint64) *ocall.Mux {
 	mux := &ocall.Mux{Interceptors: []ocall.Interceptor{k.known.metrics.observe}, Log: k.log}
 	usual.HandleBlobs(mux, k.blobs)
 	usual.HandleLog(mux, k.log)
-	calls.Serving.Handle(mux, func(_ context.Context, address string) (ocall.None, error) {
-		return ocall.None{}, k.serves(launch, address)
+	calls.Serving.Handle(mux, func(_ context.Context, at calls.Places) (ocall.None, error) {
+		return ocall.None{}, k.serves(launch, at)
 	})
 	calls.Renewal.Handle(mux, func(_ context.Context, trouble string) (ocall.None, error) {
 		return ocall.None{}, k.renewal(launch, trouble)
@@ -73,11 +74,11 @@ func (k *keeper) calls(launch uint64) *ocall.Mux {
 }
 
 // serves is what the trusted half says of itself, once for each launch.
-func (k *keeper) serves(launch uint64, address string) error {
-	if err := k.known.serves(launch, address); err != nil {
+func (k *keeper) serves(launch uint64, at calls.Places) error {
+	if err := k.known.serves(launch, at.Host); err != nil {
 		return err
 	}
-	k.log.Info("the trusted half serves", "address", address, "launch", launch)
+	k.log.Info("the trusted half serves", "address", at.Clients, "launch", launch)
 	return nil
 }
 
@@ -98,51 +99,66 @@ func (k *keeper) renewal(launch uint64, trouble string) error {
 // keep launches the trusted half again and again, until ctx ends or there is
 // no use.
 func (k *keeper) keep(ctx context.Context) error {
-	wait := k.settings.restart
-	for {
+	waits := backoff{first: k.settings.restart}
+	for first := true; ; first = false {
 		began := time.Now()
 		err := k.once(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case k.hopeless(err):
+		case hopeless(err, first):
 			return err
-		case time.Since(began) > settled*k.settings.restart:
-			wait = k.settings.restart
 		}
-		k.log.Warn("the trusted half has ended, and is launched again", "error", fmt.Sprint(err), "wait", wait.String())
-		if !sleep(ctx, wait/2+rand.N(wait/2+1)) {
+		wait := waits.after(time.Since(began))
+		log := k.log
+		if err != nil {
+			log = log.With("error", err.Error())
+		}
+		log.Warn("the trusted half has ended, and is launched again", "wait", wait.String())
+		if !sleep(ctx, wait) {
 			return nil
 		}
-		wait = min(2*wait, maxWait*k.settings.restart)
 	}
 }
 
-// hopeless reports whether the same is going to happen again, as it is where
-// the very first launch could not even be tried.
-func (k *keeper) hopeless(err error) bool {
-	var exit *host.ExitError
+// hopeless reports whether the same is going to happen again: EGo or SGX is not
+// there, or the very first launch did not come about. A later one may have met
+// with something that passes.
+func hopeless(err error, first bool) bool {
+	var none *noLaunch
 	return errors.Is(err, host.ErrNoEGo) || errors.Is(err, host.ErrNoSGX) || errors.Is(err, host.ErrNotSigned) ||
-		err != nil && k.known.count() == 1 && !errors.As(err, &exit)
+		first && errors.As(err, &none)
 }
+
+// noLaunch is why there was nothing to wait for.
+type noLaunch struct{ error }
+
+func (n *noLaunch) Unwrap() error { return n.error }
 
 // once launches the trusted half and returns when it has ended. When ctx ends,
 // it is ended gently, after -drain.
 func (k *keeper) once(ctx context.Context) error {
 	launch := k.known.began()
 	defer k.known.gone(launch) // also where it has served before Launch failed
-	inst, err := k.launch(context.WithoutCancel(ctx), k.config(launch))
+	stdout, stderr := &lines{log: k.log, from: "stdout"}, &lines{log: k.log, from: "stderr"}
+	defer stdout.end()
+	defer stderr.end()
+	inst, err := k.launch(context.WithoutCancel(ctx), k.config(launch, stdout, stderr))
 	if err != nil {
-		return err
+		return &noLaunch{err}
 	}
 	defer context.AfterFunc(ctx, func() { k.end(inst) })()
 	return inst.Wait()
 }
 
-func (k *keeper) end(inst *host.Instance) {
-	k.known.ends()
-	k.log.Info("told to end: no longer ready", "drain", k.settings.drain.String())
-	time.Sleep(k.settings.drain)
+// end has nobody to wait for where nothing was served yet.
+func (k *keeper) end(inst instance) {
+	drain := k.settings.drain
+	if served := k.known.ends(); !served {
+		drain = 0
+	}
+	k.log.Info("told to end: no longer ready", "drain", drain.String())
+	time.Sleep(drain)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := inst.Stop(ctx); err != nil {

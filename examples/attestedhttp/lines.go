@@ -30,7 +30,22 @@ func (l *lines) Write(p []byte) (int, error) {
 		case end < 0 || end > maxLine:
 			end = maxLine
 		}
-		l.log.Info("the trusted half printed", "from", l.from, "line", string(l.rest[:end]))
+		l.print(l.rest[:end])
 		l.rest = bytes.TrimPrefix(l.rest[end:], []byte("\n"))
 	}
+}
+
+// end writes what there is of a line without an end, as the last one may be of
+// a trusted half that died of it.
+func (l *lines) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.rest) > 0 {
+		l.print(l.rest)
+	}
+	l.rest = nil
+}
+
+func (l *lines) print(line []byte) {
+	l.log.Info("the trusted half printed", "from", l.from, "line", string(line))
 }

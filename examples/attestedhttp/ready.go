@@ -10,12 +10,14 @@ import (
 	"time"
 )
 
-// probeTime bounds a question of whether the trusted half is ready.
-const probeTime = 3 * time.Second
+// probeTime bounds a question of whether the trusted half is ready. Who asks
+// while there is one waits for two, and -probe between them, which has to be
+// sooner than the manifest's timeoutSeconds.
+const probeTime = 2 * time.Second
 
 var errOther = errors.New("the trusted half was launched again meanwhile")
 
-// ready asks the trusted half itself, over a connection of its own: that it
+// ready asks the trusted half itself, where none of its clients are: that it
 // still runs does not mean that it answers.
 func (s *state) ready() (half, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTime)

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/cleave-sdk/cleave/attest"
+	"github.com/cleave-sdk/cleave/internal/inputs"
 	"github.com/cleave-sdk/cleave/internal/issue"
 	"github.com/cleave-sdk/cleave/internal/sim"
 )
@@ -73,6 +74,9 @@ func newScene(t *testing.T) *scene {
 
 func build(t *testing.T, to, from string) {
 	t.Helper()
+	if err := inputs.Package(from); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", to, from)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -19,7 +19,7 @@ type state struct {
 // half is what a trusted half has said of itself.
 type half struct {
 	launch  uint64 // which it is, counted from 1; 0 for none
-	address string // where it serves, or empty
+	address string // where it is asked whether it is ready, or empty before it serves
 	trouble string // why its certificate was not renewed, or empty
 }
 
@@ -40,25 +40,34 @@ func (s *state) began() (launch uint64) {
 }
 
 func (s *state) gone(launch uint64) {
-	s.change(launch, func(h *half) { *h = half{} })
+	s.change(launch, func(h *half) error { *h = half{}; return nil })
 }
 
+// serves is too late for one that has been told to end.
 func (s *state) serves(launch uint64, address string) error {
-	return s.change(launch, func(h *half) { h.address = address })
+	return s.change(launch, func(h *half) error {
+		if s.ending {
+			return errEnding
+		}
+		h.address = address
+		return nil
+	})
 }
 
 func (s *state) troubled(launch uint64, trouble string) error {
-	return s.change(launch, func(h *half) { h.trouble = trouble })
+	return s.change(launch, func(h *half) error { h.trouble = trouble; return nil })
 }
 
-func (s *state) change(launch uint64, by func(*half)) error {
+func (s *state) change(launch uint64, by func(*half) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.half.launch != launch {
 		return errLate
 	}
 	next := s.half
-	by(&next)
+	if err := by(&next); err != nil {
+		return err
+	}
 	s.become(next)
 	return nil
 }
@@ -77,17 +86,12 @@ func one(is bool) float64 {
 	return 0
 }
 
-func (s *state) ends() {
+// ends reports whether the trusted half served until then.
+func (s *state) ends() (served bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ending = true
-}
-
-// count is how often the trusted half was launched.
-func (s *state) count() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.launches
+	return s.half.address != ""
 }
 
 // serving is the trusted half, if it says that it serves and nobody has told it

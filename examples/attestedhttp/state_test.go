@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cleave-sdk/cleave/examples/attestedhttp/calls"
 	"github.com/cleave-sdk/cleave/host"
 )
 
@@ -63,14 +64,14 @@ func TestFailedLaunch(t *testing.T) {
 	known := &state{metrics: newMetrics()}
 	k := newKeeper(settings{}, nil, known, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	during := ""
-	k.launch = func(context.Context, host.Config) (*host.Instance, error) {
-		if err := k.serves(1, address); err != nil {
+	k.launch = func(context.Context, host.Config) (instance, error) {
+		if err := k.serves(1, calls.Places{Host: address}); err != nil {
 			t.Error(err)
 		}
 		_, _, during = shown(known)
 		return nil, errLaunch
 	}
-	if err := k.once(t.Context()); err != errLaunch {
+	if err := k.once(t.Context()); !errors.Is(err, errLaunch) {
 		t.Fatal(err)
 	}
 	ready, text, after := shown(known)
@@ -114,5 +115,24 @@ func TestTroubleIsShown(t *testing.T) {
 	}
 	if text := log.String(); strings.Count(text, "was not renewed") != 2 || strings.Count(text, "is renewed again") != 1 {
 		t.Error(text)
+	}
+}
+
+// One that takes the place of another while that is asked has not been asked.
+func TestLaunchedMeanwhile(t *testing.T) {
+	known := &state{metrics: newMetrics()}
+	var address string
+	again := func(http.ResponseWriter, *http.Request) { known.serves(known.began(), address) }
+	address, _ = trustedHalf(t, func(w http.ResponseWriter, r *http.Request) {
+		again(w, r)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	known.serves(known.began(), address)
+	if h, err := known.ready(); err != errOther {
+		t.Errorf("launch %d, %v", h.launch, err)
+	}
+	again = func(http.ResponseWriter, *http.Request) {}
+	if h, err := known.ready(); h.launch != 2 || err != nil {
+		t.Errorf("launch %d, %v", h.launch, err)
 	}
 }

@@ -5,20 +5,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
-
-	"golang.org/x/net/netutil"
 
 	"github.com/cleave-sdk/cleave/examples/attestedhttp/bounds"
 )
 
-// maxStatus is how many may be connected to the status endpoints at once. Each
-// connection is for one request, and is not waited for longer than headerTime:
-// probes get their turn while strangers hold as many as they can.
-const (
-	maxStatus  = 256
-	headerTime = 2 * time.Second
-)
+// maxStatus is how many may be connected to the status endpoints at once, each
+// for one request. Who comes takes the place of who has been silent longest, so
+// that a probe is answered while strangers hold as many connections as they can.
+// It is large because of those who send nonsense: net/http gives them half a
+// second to read what is wrong with it, and the queue before a server is up to
+// 4096 long.
+const maxStatus = 1024
 
 // status is the server of /healthz, /readyz and /metrics.
 type status struct {
@@ -31,10 +28,9 @@ func serveStatus(s settings, known *state, log *slog.Logger) (*status, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := bounds.Server(statusPages(s, known), func(line string) { log.Warn("a client of the status endpoints", "line", line) })
-	server.ReadHeaderTimeout = headerTime
+	server := bounds.Server(maxStatus, statusPages(s, known), func(line string) { log.Warn("a client of the status endpoints", "line", line) })
 	server.SetKeepAlivesEnabled(false)
-	go server.Serve(netutil.LimitListener(l, maxStatus)) // until Close
+	go server.Serve(l) // until Close
 	return &status{l.Addr().String(), server}, nil
 }
 
@@ -45,7 +41,7 @@ func statusPages(s settings, known *state) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.Handle("GET /readyz", &readyz{known, &rounds{question: known.ready, every: s.probe}})
 	mux.Handle("GET /metrics", known.metrics.handler())
-	return http.MaxBytesHandler(mux, 0)
+	return mux
 }
 
 // readyz names the launch that is ready, so that a probe can tell one from the

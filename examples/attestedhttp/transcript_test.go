@@ -22,3 +22,9 @@ func (t *transcript) String() string {
 	defer t.mu.Unlock()
 	return t.b.String()
 }
+
+func (t *transcript) Reset() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b.Reset()
+}

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/cleave-sdk/cleave/examples/attestedhttp/bounds"
 )
 
@@ -21,8 +19,8 @@ func Example() {
 		return
 	}
 	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") })
-	server := bounds.Server(hello, func(line string) { fmt.Println(line) })
-	go server.Serve(netutil.LimitListener(l, 100))
+	server := bounds.Server(100, hello, func(line string) { fmt.Println(line) })
+	go server.Serve(l)
 	defer server.Close()
 
 	response, err := http.Get("http://" + l.Addr().String())
@@ -38,7 +36,7 @@ func Example() {
 
 // A server has a limit to everything that a client can draw out.
 func TestServer(t *testing.T) {
-	s := bounds.Server(http.NotFoundHandler(), func(string) {})
+	s := bounds.Server(1, http.NotFoundHandler(), func(string) {})
 	for what, d := range map[string]time.Duration{"header": s.ReadHeaderTimeout, "request": s.ReadTimeout, "answer": s.WriteTimeout, "next": s.IdleTimeout} {
 		if d <= 0 || d > time.Minute {
 			t.Errorf("%s: %v", what, d)

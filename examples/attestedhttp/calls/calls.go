@@ -9,10 +9,17 @@ import (
 	"github.com/cleave-sdk/cleave/ocall/usual"
 )
 
-// Serving tells the host the address that the trusted half serves at.
-var Serving = ocall.Func[string, ocall.None]{
+// Places are the addresses that the trusted half serves at: one for clients,
+// and one on which the host alone asks whether it is ready, so that clients who
+// fill the first do not keep the host from asking.
+type Places struct {
+	Clients, Host string
+}
+
+// Serving tells the host the addresses that the trusted half serves at.
+var Serving = ocall.Func[Places, ocall.None]{
 	Name:  "serving",
-	Check: ocall.Unchecked[string, ocall.None], // nothing that could be believed comes back
+	Check: ocall.Unchecked[Places, ocall.None], // nothing that could be believed comes back
 }
 
 // MaxTrouble is how long a Renewal's reason may be, in bytes.
@@ -24,7 +31,7 @@ var Renewal = ocall.Func[string, ocall.None]{
 	Name:       "renewal",
 	Check:      ocall.Unchecked[string, ocall.None], // as above
 	MaxRequest: 1 << 10,
-	Timeout:    2 * time.Second, // of the three that a question of readiness has
+	Timeout:    time.Second, // of the two that a question of readiness has
 }
 
 // Service is all of them: a place for one sealed blob, lines for the log, that

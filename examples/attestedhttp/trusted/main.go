@@ -4,6 +4,9 @@
 //
 //	PUT  /value    the owner gives the value, 16 to 1024 bytes; giving it again is fine, another is not
 //	POST /answer   anybody has HMAC-SHA-256 of a message by that value, in hexadecimal
+//
+// Its host asks it, at an address of its own on the loopback device:
+//
 //	GET  /ready    204 if the value is there, else 503
 //
 // The owner is who has the key that enclave.json names in OWNER: SHA-256 of the
@@ -20,8 +23,6 @@ import (
 	"net/http"
 	"os"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/cleave-sdk/cleave/enclave"
 	"github.com/cleave-sdk/cleave/examples/attestedhttp/bounds"
 	"github.com/cleave-sdk/cleave/examples/attestedhttp/calls"
@@ -32,8 +33,11 @@ import (
 // maxConnections is how many may be connected at once. Without HTTP/2, which is
 // not offered, each is one request at a time. With buffers and a message twice
 // while it is read, that is 256 KB at most, so that all fit in a quarter of the
-// heap. The host is one of them when it asks for readiness.
-const maxConnections = 256
+// heap. The host has a few more, to ask for readiness.
+const (
+	maxConnections = 256
+	maxHost        = 8
+)
 
 func main() {
 	// The host's choice: it decides where it can be reached, and nothing else.
@@ -67,23 +71,38 @@ func run(ctx context.Context, listen string) error {
 	if err != nil {
 		return err
 	}
-	config := creds.ServerTLS()
-	config.ClientAuth = tls.RequestClientCert // the owner has one, and proves in the handshake to have its key
-	l, err := net.Listen("tcp", listen)
+	return serve(ctx, conn, v, creds, listen)
+}
+
+// serve returns when either server has ended, and with it this half. The host is
+// answered by TLS too, for handshakes are what has certificates renewed.
+func serve(ctx context.Context, conn *ocall.Conn, v *vault, creds *enclave.Credentials, listen string) error {
+	clients, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
 	}
-	if _, err := calls.Serving.Call(ctx, conn, l.Addr().String()); err != nil {
+	host, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		return err
 	}
-	server := bounds.Server(routes(v, newRenewals(creds, conn)), func(line string) { fmt.Fprintln(os.Stderr, "trusted half:", line) })
-	return server.Serve(tls.NewListener(netutil.LimitListener(l, maxConnections), config))
+	if _, err := calls.Serving.Call(ctx, conn, calls.Places{Clients: clients.Addr().String(), Host: host.Addr().String()}); err != nil {
+		return err
+	}
+	config := creds.ServerTLS()
+	config.ClientAuth = tls.RequestClientCert // the owner has one, and proves in the handshake to have its key
+	ended := make(chan error, 2)
+	start := func(l net.Listener, most int, h http.Handler) {
+		server := bounds.Server(most, h, func(line string) { fmt.Fprintln(os.Stderr, "trusted half:", line) })
+		ended <- server.Serve(tls.NewListener(l, config))
+	}
+	go start(clients, maxConnections, routes(v))
+	go start(host, maxHost, newRenewals(creds, conn).before(v.ready))
+	return <-ended
 }
 
-func routes(v *vault, r *renewals) http.Handler {
+func routes(v *vault) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /value", v.give)
 	mux.HandleFunc("POST /answer", v.answer)
-	mux.Handle("GET /ready", r.before(v.ready))
 	return mux
 }

@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 )
@@ -16,6 +17,7 @@ import (
 // manifests are what package deploy writes, by name: its golden files.
 func manifests(t *testing.T) map[string][]byte {
 	t.Helper()
+	outside(t, "../testdata")
 	files, err := filepath.Glob("../testdata/*.yaml")
 	if err != nil || len(files) < 15 {
 		t.Fatalf("%d manifests: %v", len(files), err)
@@ -36,7 +38,7 @@ func manifests(t *testing.T) map[string][]byte {
 func decode(t *testing.T, text []byte) (runtime.Object, error) {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
@@ -170,5 +172,19 @@ func TestStrictIsStrict(t *testing.T) {
 		if _, err := decode(t, []byte(changed)); err == nil {
 			t.Errorf("%s was taken", name)
 		}
+	}
+}
+
+// outside has this test run again when something in a directory of the example
+// has changed, which is outside this module: the test cache looks again only at
+// what is inside it by its name, and so the name has dots in it.
+func outside(t *testing.T, dir string) {
+	t.Helper()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.ReadDir(here + "/" + dir); err != nil {
+		t.Fatal(err)
 	}
 }
