@@ -35,10 +35,11 @@ type Dialer struct {
 
 	// Memory bounds what calls and streams take on a connection, in bytes: each
 	// call its MaxRequest and MaxResponse, 16 times the latter more if that is no
-	// []byte, each stream its MaxRequest, both windows and a chunk: until the host
-	// has answered, and Call has returned or the Flow was closed. More wait for
-	// their turn; those that need less go before one that needs much, but not for
-	// ever. If zero, only their number bounds them.
+	// []byte, each stream its MaxRequest, three windows (what comes may lie in
+	// buffers of twice its length) and a chunk, until the host has answered, and
+	// Call has returned or the Flow was closed. More wait for their turn; those that
+	// need less go before one that needs much, but not for ever. If zero, only their
+	// number bounds them.
 	Memory int64
 
 	// Connect opens the connection. If nil, it goes to where AddressVariable says.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -133,5 +134,57 @@ func TestRefusedEncoding(t *testing.T) {
 		if _, err := f.Call(t.Context(), conn, refuses{}); err == nil || err.Error() != "ocall: f: refused" {
 			t.Error(err)
 		}
+	}
+}
+
+// Who sends hears that the stream has ended; who receives has all that came
+// before.
+func TestEndLeavesWhatCame(t *testing.T) {
+	tooLong := make([]byte, 1<<20)
+	for name, chunk := range map[string][]byte{"a chunk": []byte("more"), "one over the limit": tooLong} {
+		t.Run(name, func(t *testing.T) {
+			s := stream[int, []byte, []byte]("s")
+			f := open(t, s, 0, func(_ context.Context, _ int, f *ocall.Flow[[]byte, []byte]) error {
+				for range 3 {
+					if err := f.Send([]byte("hello")); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if _, err := f.Receive(); err != nil {
+				t.Fatal(err)
+			}
+			for err := error(nil); err == nil; time.Sleep(time.Millisecond) {
+				err = f.Send([]byte("more"))
+			}
+			if f.Send(chunk) == nil {
+				t.Error("sent to a stream that has ended")
+			}
+			for range 2 {
+				if got, err := f.Receive(); err != nil || string(got) != "hello" {
+					t.Fatalf("%q, %v", got, err)
+				}
+			}
+			if _, err := f.Receive(); err != io.EOF {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// An interceptor that asks again has the last answer sent, of whatever length.
+func TestInterceptorAsksAgain(t *testing.T) {
+	sizes := make(chan int, 2)
+	sizes <- 5000
+	sizes <- 100 << 10
+	mux := ocall.Mux{Interceptors: []ocall.Interceptor{func(ctx context.Context, h *ocall.Handling, next func(context.Context) error) error {
+		next(ctx)
+		return next(ctx)
+	}}}
+	large.Handle(&mux, func(context.Context, []byte) ([]byte, error) { return make([]byte, <-sizes), nil })
+	conn := connect(t, &mux, ocall.Service{large})
+	if got, err := large.Call(t.Context(), conn, nil); err != nil || len(got) != 100<<10 {
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }

@@ -88,6 +88,7 @@ func (f *flow) room(n uint32) ([]byte, error) {
 	}
 	last := len(a.spare) - 1
 	if last < 0 || !suits(a.spare[last], n) {
+		a.spare, a.spares = nil, 0 // not for what comes now
 		return placeFor(n), nil
 	}
 	b := a.spare[last]
@@ -111,7 +112,7 @@ func (f *flow) fits(n uint64) error {
 func (f *flow) reuse(b []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if a := &f.arrival; a.spares+uint64(cap(b)) <= f.window {
+	if a := &f.arrival; f.err == nil && a.spares+uint64(cap(b)) <= f.window {
 		a.spare, a.spares = append(a.spare, b), a.spares+uint64(cap(b))
 	}
 }
@@ -178,6 +179,12 @@ func (f *flow) granted(n uint64) error {
 // sent after that.
 func (f *flow) over() bool { return f.asker && f.arrival.end != nil }
 
+func (f *flow) wasEnded() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.over() && f.err == nil
+}
+
 // fail ends f, for the first reason given.
 func (f *flow) fail(err error) {
 	f.mu.Lock()
@@ -185,6 +192,7 @@ func (f *flow) fail(err error) {
 	if f.err == nil && (!f.over() || f.arrival.bodies.len() > 0) {
 		f.err = err
 		f.arrival.bodies.keep(nil)
+		f.arrival.spare, f.arrival.spares = nil, 0
 	}
 	wake(f.arrival.wake)
 	wake(f.dispatch.wake)

@@ -32,7 +32,7 @@ func (f *Flow[Out, In]) Send(chunk Out) error {
 	if err == nil {
 		err = f.sendFrame(frame)
 	}
-	return f.door(err)
+	return f.sendDoor(err)
 }
 
 // room is for a frame: kept from the last, unless the writer has that.
@@ -53,7 +53,7 @@ func (f *Flow[Out, In]) sendFrame(frame []byte) error {
 
 // CloseSend tells the other half that nothing more comes: it receives io.EOF.
 // The host's handler says the same by returning nil.
-func (f *Flow[Out, In]) CloseSend() error { return f.door(f.flow.finish()) }
+func (f *Flow[Out, In]) CloseSend() error { return f.sendDoor(f.flow.finish()) }
 
 // Receive returns the next chunk. The error is io.EOF if the other half has
 // said that it sent all, and only then: a stream that was cut ends with another.
@@ -116,6 +116,15 @@ func (f *Flow[Out, In]) door(err error) error {
 	}
 	f.Close()
 	return door(f.name, heard(err))
+}
+
+// sendDoor is door, but for a stream that the host has ended: what came before
+// that can still be received.
+func (f *Flow[Out, In]) sendDoor(err error) error {
+	if err != nil && f.flow.wasEnded() {
+		return door(f.name, err)
+	}
+	return f.door(err)
 }
 
 // Reader reads what f receives as one sequence of bytes, and ends as f does.

@@ -137,6 +137,7 @@ func (f Func[Req, Resp]) Handle(mux *Mux, h func(ctx context.Context, req Req) (
 		if err != nil {
 			return err
 		}
+		r.frame = r.frame[:headerSize] // an interceptor may have had another answer
 		if r.tail = p.response.long(resp); r.tail == nil {
 			r.frame, err = p.response.append(r.frame, resp)
 		}

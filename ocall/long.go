@@ -45,7 +45,7 @@ func (w *writer) claim(n int) (at position, mine bool) {
 // of the rest from a goroutine. With the first write goes as much of tail as the
 // other half reads first: it makes room for the rest while that is written.
 func (w *writer) send(frame, tail []byte) error {
-	n := min(len(tail), readBuffer-len(frame))
+	n := min(len(tail), max(readBuffer-len(frame), 0))
 	frame = append(frame, tail[:n]...)
 	left, err := w.sendSome(frame, tail[n:])
 	w.mu.Lock()

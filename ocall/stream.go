@@ -142,7 +142,7 @@ func (s Stream[Req, Up, Down]) assemble() *method {
 	p.up, up = newCodec[Up](s.Name+": up", l.maxUp)
 	p.down, down = newCodec[Down](s.Name+": down", l.maxDown)
 	m := &method{name: s.Name, maxRequest: limit(s.MaxRequest), stream: &l, concurrency: s.Concurrency, plan: p}
-	m.memory = uint64(m.maxRequest) + 2*l.window + taken(p.down, l.maxDown)
+	m.memory = uint64(m.maxRequest) + 3*l.window + taken(p.down, l.maxDown)
 	errs, text := declareErrors(s.Name, s.Errors)
 	m.errors = errs
 	m.line = fmt.Sprintf("%s(%s max=%d) stream up %s max=%d down %s max=%d total=%d window=%d%s", m.name, request, m.maxRequest,

@@ -169,10 +169,10 @@ func (w *writer) try(b []byte) (int, error) {
 		return 0, nil
 	}
 	w.buf = b
-	if err := w.raw.Write(w.attempt); err != nil {
+	err := w.raw.Write(w.attempt)
+	if w.buf = nil; err != nil {
 		return 0, err
 	}
-	w.buf = nil
 	switch w.errno {
 	case nil, syscall.EAGAIN, syscall.EINTR:
 		return w.n, nil
