@@ -123,7 +123,7 @@ func TestMemoryIsHeldUntilTheEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error)
 	go func() { served <- mux.Serve(ctx, l, ocall.Service{f, s}) }()
-	d := ocall.Dialer{Memory: 4<<20, Connect: func(context.Context) (net.Conn, error) { return net.Dial("unix", l.Addr().String()) }}
+	d := ocall.Dialer{Memory: 4 << 20, Connect: func(context.Context) (net.Conn, error) { return net.Dial("unix", l.Addr().String()) }}
 	conn, err := d.Dial(t.Context(), ocall.Service{f, s})
 	if err != nil {
 		t.Fatal(err)
