@@ -45,9 +45,7 @@ func newLine(nc net.Conn, methods []*method, most uint64, late *atomic.Uint64) *
 
 // start sends the frame of k as a request, or has it wait for its turn.
 func (l *line) start(k *calling) error {
-	if k.tail != nil && !l.out.idle() { // it will be copied, and better here than under the lock
-		k.frame, k.tail = l.out.whole(k.frame, k.tail), nil
-	}
+	k.frame, k.tail = l.out.early(k.frame, k.tail)
 	l.mu.Lock()
 	if l.err != nil {
 		defer l.mu.Unlock()

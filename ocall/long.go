@@ -20,18 +20,31 @@ func (w *writer) whole(frame, tail []byte) []byte {
 	return append(append(w.room(nil, len(tail))[:0], frame...), tail...)
 }
 
-// idle reports whether claim would have its caller write, just now.
-func (w *writer) idle() bool {
+// early is whole if pushLong would most likely copy, which is better done before
+// its caller holds a lock.
+func (w *writer) early(frame, tail []byte) (_, left []byte) {
+	if len(tail) == 0 {
+		return frame, nil
+	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	idle := w.idle()
+	w.mu.Unlock()
+	if idle {
+		return frame, tail
+	}
+	return w.whole(frame, tail), nil
+}
+
+// idle reports whether nobody writes and nothing waits, and somebody could.
+func (w *writer) idle() bool {
 	return !w.busy && w.waiting.len() == 0 && w.raw != nil && w.err == nil
 }
 
-// claim has its caller write n bytes, if nobody writes and nothing waits.
+// claim has its caller write n bytes, if w is idle.
 func (w *writer) claim(n int) (at position, mine bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.busy || w.waiting.len() > 0 || w.raw == nil || w.err != nil {
+	if !w.idle() {
 		return 0, false
 	}
 	at = w.pushed + 1

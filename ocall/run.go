@@ -127,9 +127,7 @@ func (r *run) finish(err error) {
 	default:
 		h.kind = kindAnswer
 	}
-	if r.tail != nil && !r.session.out.idle() {
-		r.frame, r.tail = r.session.out.whole(r.frame, r.tail), nil
-	}
+	r.frame, r.tail = r.session.out.early(r.frame, r.tail)
 	h.begin(r.frame, r.tail)
 	if mine := r.session.settle(r); mine {
 		r.session.out.send(r.frame, r.tail) // an error ends the reader too

@@ -215,25 +215,17 @@ func (w *writer) all(b []byte) error {
 	}
 	var errno error
 	err := w.raw.Write(func(fd uintptr) bool {
-		b, errno = writeOn(fd, b)
+		for errno = nil; len(b) > 0 && (errno == nil || errno == syscall.EINTR); {
+			var n int
+			n, errno = writeSome(fd, b)
+			b = b[n:]
+		}
 		return errno != syscall.EAGAIN
 	})
 	if err != nil {
 		return err
 	}
 	return errno
-}
-
-// writeOn writes until the kernel takes no more, and returns what is left.
-func writeOn(fd uintptr, b []byte) (left []byte, err error) {
-	for len(b) > 0 {
-		n, err := writeNow(fd, b)
-		if err != nil && err != syscall.EINTR {
-			return b, err
-		}
-		b = b[max(n, 0):]
-	}
-	return nil, nil
 }
 
 func (w *writer) fail(err error) {
