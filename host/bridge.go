@@ -30,11 +30,7 @@ func (i *Instance) openBridge(c Config) (environment []string, err error) {
 	if err := c.Calls.Covers(c.Service); err != nil {
 		return nil, err
 	}
-	path, err := i.socketPath()
-	if err != nil {
-		return nil, err
-	}
-	l, err := net.Listen("unix", path)
+	l, path, err := i.listen()
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +48,15 @@ type bridge struct {
 
 // Agreed is called by [ocall.Mux.Serve].
 func (b bridge) Agreed() { b.agree() }
+
+// listen listens where socketPath says.
+func (i *Instance) listen() (l net.Listener, path string, err error) {
+	if path, err = i.socketPath(); err != nil {
+		return nil, "", err
+	}
+	l, err = net.Listen("unix", path)
+	return l, path, err
+}
 
 // socketPath makes a directory for the socket. Those that hosts have left
 // behind which were killed are removed.

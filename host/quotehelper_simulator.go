@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/cleave-sdk/cleave/internal/aesm"
@@ -36,11 +35,7 @@ func (i *Instance) serveQuotes(machine *sim.Machine) (*quotingMachine, error) {
 	if err != nil {
 		return nil, err
 	}
-	path, err := i.socketPath()
-	if err != nil {
-		return nil, err
-	}
-	l, err := net.Listen("unix", path)
+	l, path, err := i.listen()
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"github.com/cleave-sdk/cleave/attest"
@@ -128,18 +127,14 @@ func askAESM(ctx context.Context, socket string) (time.Duration, error) {
 }
 
 func (d *diagnosis) print(w io.Writer, asJSON bool) {
-	if asJSON {
-		printJSON(w, d)
-		return
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	defer t.Flush()
-	for _, f := range d.Findings {
-		fmt.Fprintf(t, "%v\t%s\t%s\n", f.Status, f.Check, oneLine(f.Says))
-		if f.Fix != "" {
-			fmt.Fprintf(t, "\t\t  fix: %s\n", oneLine(f.Fix))
+	printAs(w, asJSON, d, func(t io.Writer) {
+		for _, f := range d.Findings {
+			fmt.Fprintf(t, "%v\t%s\t%s\n", f.Status, f.Check, oneLine(f.Says))
+			if f.Fix != "" {
+				fmt.Fprintf(t, "\t\t  fix: %s\n", oneLine(f.Fix))
+			}
 		}
-	}
+	})
 }
 
 // oneLine keeps a finding, part of which may be a service's or a file's, from

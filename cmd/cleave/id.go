@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
-	"text/tabwriter"
 
 	"github.com/cleave-sdk/cleave/attest"
 	"github.com/cleave-sdk/cleave/internal/manifest"
@@ -200,17 +199,13 @@ func (id *identity) policy(name string, stdout, stderr io.Writer) int {
 }
 
 func (id *identity) print(w io.Writer, asJSON bool) {
-	if asJSON {
-		printJSON(w, id)
-		return
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	defer t.Flush()
-	for _, line := range id.lines() {
-		if line[1] != "" {
-			fmt.Fprintf(t, "%s\t%s\n", line[0], line[1])
+	printAs(w, asJSON, id, func(t io.Writer) {
+		for _, line := range id.lines() {
+			if line[1] != "" {
+				fmt.Fprintf(t, "%s\t%s\n", line[0], line[1])
+			}
 		}
-	}
+	})
 }
 
 func (id *identity) lines() [][2]string {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"text/tabwriter"
 )
 
 // printJSON is how every command writes its JSON form.
@@ -13,4 +14,15 @@ func printJSON(w io.Writer, v any) {
 		panic(err) // unreachable: strings, numbers and times of this age
 	}
 	fmt.Fprintf(w, "%s\n", b)
+}
+
+// printAs prints v as JSON, or as a table of lines whose columns end with tabs.
+func printAs(w io.Writer, asJSON bool, v any, table func(t io.Writer)) {
+	if asJSON {
+		printJSON(w, v)
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	defer t.Flush()
+	table(t)
 }

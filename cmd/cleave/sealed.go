@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"text/tabwriter"
 
 	"github.com/cleave-sdk/cleave/sealing"
 )
@@ -141,33 +140,29 @@ func needs(h sealing.Header) []string {
 }
 
 func (s *sealed) print(w io.Writer, asJSON bool) {
-	if asJSON {
-		printJSON(w, s)
-		return
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	defer t.Flush()
-	add := func(name, format string, a ...any) {
-		fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, a...))
-	}
-	add("sealed file", "format version %d", s.Version)
-	add("binding", "%s, separation %s", s.Binding, s.Separation)
-	add("keys", "%s", s.Source)
-	if s.Source == sealing.SourceCPU.String() {
-		add("sealed by", "security version %d, configuration version %d", s.SVN, s.ConfigSVN)
-		add("sealed on", "CPUSVN %s", s.CPUSVN)
-	}
-	if s.Error == "" {
-		add("content", "%d bytes in %d chunks", s.Size, s.Chunks)
-	} else {
-		add("content", "NO: %s", s.Error)
-	}
-	add("digest", "%s", s.Digest)
-	if s.Predecessor != "" {
-		add("replaces", "%s, under a guard that knows the latest", s.Predecessor)
-	}
-	for _, what := range s.Needs {
-		add("needs", "%s", what)
-	}
-	add("authentic", "not checked: whatever it says, only its key can tell")
+	printAs(w, asJSON, s, func(t io.Writer) {
+		add := func(name, format string, a ...any) {
+			fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, a...))
+		}
+		add("sealed file", "format version %d", s.Version)
+		add("binding", "%s, separation %s", s.Binding, s.Separation)
+		add("keys", "%s", s.Source)
+		if s.Source == sealing.SourceCPU.String() {
+			add("sealed by", "security version %d, configuration version %d", s.SVN, s.ConfigSVN)
+			add("sealed on", "CPUSVN %s", s.CPUSVN)
+		}
+		if s.Error == "" {
+			add("content", "%d bytes in %d chunks", s.Size, s.Chunks)
+		} else {
+			add("content", "NO: %s", s.Error)
+		}
+		add("digest", "%s", s.Digest)
+		if s.Predecessor != "" {
+			add("replaces", "%s, under a guard that knows the latest", s.Predecessor)
+		}
+		for _, what := range s.Needs {
+			add("needs", "%s", what)
+		}
+		add("authentic", "not checked: whatever it says, only its key can tell")
+	})
 }

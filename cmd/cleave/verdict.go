@@ -7,7 +7,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/cleave-sdk/cleave/attest"
@@ -236,13 +235,9 @@ func (v *verdict) trust(err error) {
 }
 
 func (v *verdict) print(w io.Writer, asJSON bool) {
-	if asJSON {
-		printJSON(w, v)
-		return
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	defer t.Flush()
-	for _, line := range v.lines() {
-		fmt.Fprintf(t, "%s\t%s\n", line[0], line[1])
-	}
+	printAs(w, asJSON, v, func(t io.Writer) {
+		for _, line := range v.lines() {
+			fmt.Fprintf(t, "%s\t%s\n", line[0], line[1])
+		}
+	})
 }
