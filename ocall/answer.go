@@ -45,7 +45,10 @@ func (l *line) place(h header) (body []byte, drop bool, err error) {
 		body, err := s.flow.room(h.length)
 		return body, false, err
 	}
-	return placeFor(h.length), false, nil
+	if s.calling == nil || s.calling.keeps {
+		return placeFor(h.length), false, nil
+	}
+	return placeFrom(&l.bodies, h.length, s.call.maxResponse), false, nil
 }
 
 // take handles one frame.
@@ -92,7 +95,7 @@ func (k *calling) finish(h header, body []byte, owned bool) {
 	case k.flow != nil: // has ended already
 	case owned:
 		k.done <- result{body: body, failed: failed}
-	case failed || k.method.keeps:
+	case failed || k.keeps:
 		k.done <- result{body: append(make([]byte, 0, len(body)), body...), failed: failed}
 	default:
 		k.body = append(k.body[:0], body...)

@@ -9,13 +9,8 @@ func (w *writer) room(frame []byte, n int) []byte {
 	if n <= keepBuffer {
 		return frame
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i, b := range w.long {
-		if n <= cap(b) && cap(b) <= 2*n { // whoever waits with it holds no more than it needs
-			w.long, w.longs = slices.Delete(w.long, i, i+1), w.longs-cap(b)
-			return b[:headerSize]
-		}
+	if b := w.shelf.take(n, 2*n); b != nil { // whoever waits with it holds no more than it needs
+		return b[:headerSize]
 	}
 	return make([]byte, headerSize, n)
 }
@@ -32,9 +27,7 @@ func (w *writer) small() (b []byte) {
 func (w *writer) keep(b []byte) {
 	switch {
 	case cap(b) > keepBuffer:
-		if w.longs+cap(b) <= keepLong {
-			w.long, w.longs = append(w.long, b), w.longs+cap(b)
-		}
+		w.shelf.put(b)
 	case cap(b) > 0 && len(w.spare) < keepBuffers:
 		w.spare = append(w.spare, b[:0])
 	}

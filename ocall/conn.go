@@ -105,10 +105,14 @@ func (c *Conn) done(k *calling) {
 	if k.share != nil {
 		k.line.settle(k)
 	}
+	if k.lent != nil {
+		spoil(k.lent)
+		k.line.bodies.put(k.lent)
+	}
 	if cap(k.frame) < headerSize || cap(k.frame) > keepBuffer || cap(k.body) > keepBuffer {
 		return
 	}
-	k.frame, k.tail, k.slot, k.method, k.line = k.frame[:headerSize], nil, nil, nil, nil
+	k.frame, k.tail, k.slot, k.method, k.line, k.lent = k.frame[:headerSize], nil, nil, nil, nil, nil
 	c.pool.Put(k)
 }
 

@@ -39,7 +39,8 @@ type Dialer struct {
 	// buffers of twice its length) and a chunk, until the host has answered, and
 	// Call has returned or the Flow was closed. More wait for their turn; those that
 	// need less go before one that needs much, but not for ever. If zero, only their
-	// number bounds them.
+	// number bounds them. Beside that, a connection keeps buffers of up to 9 MiB to
+	// use them again.
 	Memory int64
 
 	// Connect opens the connection. If nil, it goes to where AddressVariable says.

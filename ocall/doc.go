@@ -71,10 +71,12 @@
 // # Costs
 //
 // A system call of the trusted half leaves the enclave, so calls share them: 64
-// callers at once make less than one read or write for ten calls. Nothing spins,
-// no call sets a timer or reads a clock, and a connection that waits has one
-// goroutine. Package ocall/bench has comparisons. What calls under way take of
-// memory, [Dialer.Memory] bounds.
+// callers at once make less than one read or write for ten calls. Nothing
+// spins, no call sets a timer or reads a clock, and a connection that waits has one
+// goroutine. What calls under way take of memory, [Dialer.Memory] bounds.
+//
+// [Func.CallBorrowed] and [Func.HandleBorrowed] spare the memory that each long
+// response or request would take. Package ocall/bench has comparisons.
 //
 // The bytes on the wire are described in WIRE.md.
 package ocall

@@ -1,7 +1,9 @@
 package ocall_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
@@ -80,6 +82,35 @@ func Example() {
 	// Output:
 	// 42 <nil>
 	// true ocall: blob.load: the host said "no blob \"secret\""
+	// <nil>
+}
+
+// A response that is opened, hashed or copied elsewhere is only borrowed.
+func ExampleFunc_CallBorrowed() {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	trusted, host := net.Pipe()
+
+	// The host half.
+	var mux ocall.Mux
+	Load.Handle(&mux, func(ctx context.Context, name string) ([]byte, error) {
+		return bytes.Repeat([]byte("blob"), 100_000), nil
+	})
+	go mux.Serve(ctx, oneConn(host), ocall.Service{Load})
+
+	// The trusted half.
+	conn, err := ocall.New(ctx, trusted, ocall.Service{Load})
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	err = Load.CallBorrowed(ctx, conn, "large", func(blob []byte) error {
+		fmt.Printf("%x\n", sha256.Sum256(blob))
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// edc5a38fc90e2a2253e161fe8f22a340336759d530b37615d1ff58167bd95999
 	// <nil>
 }
 

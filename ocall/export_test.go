@@ -142,7 +142,7 @@ func LargestReads() map[string]int {
 	largest := map[string]int{}
 	for name, in := range map[string]*intake{
 		"trusted half": newLine(nil, nil, 0, nil).receiver.in,
-		"host half":    newSession(nil, nil, nil).receiver.in,
+		"host half":    newSession(nil, new(offer), nil).receiver.in,
 	} {
 		largest[name] = len(in.room())
 		in.rest, in.body = maxBody, make([]byte, 0, maxBody)
@@ -150,6 +150,12 @@ func LargestReads() map[string]int {
 	}
 	return largest
 }
+
+// Shelf is a shelf.
+type Shelf struct{ s shelf }
+
+func (s *Shelf) Take(n, most int) []byte { return s.s.take(n, most) }
+func (s *Shelf) Put(b []byte)            { s.s.put(b) }
 
 // RoomWith is how much a chunk of n bytes keeps, if a buffer of that size was
 // received and returned.

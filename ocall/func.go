@@ -63,7 +63,9 @@ func Unchecked[Req, Resp any](Req, Resp) error { return nil }
 //
 // The service c was dialled with must hold f; its limits are used.
 func (f Func[Req, Resp]) Call(ctx context.Context, c *Conn, req Req) (Resp, error) {
-	resp, err := f.call(ctx, c, req)
+	k := c.calling()
+	defer c.done(k)
+	resp, err := f.call(ctx, c, k, req, true)
 	if err != nil {
 		var zero Resp
 		return zero, door(f.Name, err)
@@ -71,26 +73,50 @@ func (f Func[Req, Resp]) Call(ctx context.Context, c *Conn, req Req) (Resp, erro
 	return resp, nil
 }
 
-func (f Func[Req, Resp]) call(ctx context.Context, c *Conn, req Req) (resp Resp, err error) {
+// CallBorrowed is Call for a caller who keeps nothing of the response: use has
+// it until it returns, and its memory is then used for another. For responses of
+// 64 KiB and more, as []byte or in a type that decodes itself, that spares
+// setting aside and collecting as much for each. (The memory of other types'
+// encodings is used again in any case.)
+//
+// The error is what use returns, unless there is no response: then use is not
+// called.
+//
+// What use makes of it in place, of a secret for instance, stays there until it is
+// used for another: clear it. Under the race detector it is overwritten when use
+// has returned.
+func (f Func[Req, Resp]) CallBorrowed(ctx context.Context, c *Conn, req Req, use func(resp Resp) error) error {
+	k := c.calling()
+	defer c.done(k)
+	resp, err := f.call(ctx, c, k, req, false)
+	if err != nil {
+		return door(f.Name, err)
+	}
+	return use(resp)
+}
+
+func (f Func[Req, Resp]) call(ctx context.Context, c *Conn, k *calling, req Req, keeps bool) (resp Resp, err error) {
 	check := f.check()
 	m := c.methods[f.Name]
 	p, ok := planOf[plan[Req, Resp]](m)
 	if !ok || m.maxRequest != limit(f.MaxRequest) || m.maxResponse != limit(f.MaxResponse) {
 		return resp, fmt.Errorf("%w: not in the service that was dialled", ErrMismatch)
 	}
-	k := c.calling()
-	defer c.done(k)
 	if k.tail = p.request.long(req); k.tail == nil {
 		if k.frame, err = p.request.append(k.frame, req); err != nil {
 			return resp, err
 		}
 	}
-	k.method, k.deadline.timeout = m, f.timeout()
+	k.method, k.deadline.timeout, k.keeps = m, f.timeout(), keeps && p.response.keeps()
 	body, err := c.ask(ctx, k, f.Idempotent)
 	if err != nil {
 		return resp, err
 	}
-	return accept(p.response, func(resp Resp) error { return check(req, resp) }, body)
+	resp, err = accept(p.response, func(resp Resp) error { return check(req, resp) }, clipped(body))
+	if err == nil && !k.keeps { // an error may refer to it
+		k.lent = body
+	}
+	return resp, err
 }
 
 // accept is the last gate. Whatever panics in it does so over the host's bytes.
@@ -123,13 +149,25 @@ func (r refused) Unwrap() error { return r.error }
 //
 // Handle panics if mux handles a call of that name already.
 func (f Func[Req, Resp]) Handle(mux *Mux, h func(ctx context.Context, req Req) (Resp, error)) {
+	f.handle(mux, h, true)
+}
+
+// HandleBorrowed is Handle for a handler that keeps nothing of a request: it has
+// it until it returns, and its memory is used for another once it was answered.
+// The response may be of the same memory. See CallBorrowed.
+func (f Func[Req, Resp]) HandleBorrowed(mux *Mux, h func(ctx context.Context, req Req) (Resp, error)) {
+	f.handle(mux, h, false)
+}
+
+func (f Func[Req, Resp]) handle(mux *Mux, h func(context.Context, Req) (Resp, error), keeps bool) {
 	m := f.assemble()
 	if h == nil {
 		refuse(f.Name, "handler is nil")
 	}
 	p, _ := planOf[plan[Req, Resp]](m)
+	m.lends = !keeps || !p.request.keeps()
 	mux.add(m, func(ctx context.Context, r *run) error {
-		req, err := p.request.decode(r.body)
+		req, err := p.request.decode(clipped(r.body))
 		if err != nil {
 			return fmt.Errorf("no request: %w", err)
 		}
@@ -168,7 +206,6 @@ func (f Func[Req, Resp]) assemble() *method {
 	var request, response string
 	p.request, request = newCodec[Req](f.Name+": request", m.maxRequest)
 	p.response, response = newCodec[Resp](f.Name+": response", m.maxResponse)
-	m.keeps = p.response.keeps()
 	m.memory = uint64(m.maxRequest) + taken(p.response, m.maxResponse)
 	errs, text := declareErrors(f.Name, f.Errors)
 	m.errors = errs

@@ -134,5 +134,18 @@ func (in *intake) end() error {
 // does.
 func placeFor(n uint32) []byte { return make([]byte, 0, min(n, firstRoom)) }
 
+// placeFrom is placeFor where the body's memory comes back: in a buffer of at
+// most that many bytes, if there is one. Behind the body is then what was there
+// before: see clipped.
+func placeFrom(s *shelf, n, most uint32) []byte {
+	if b := s.take(int(n), int(min(2*n, most))); b != nil {
+		return b
+	}
+	return placeFor(n)
+}
+
+// clipped is body without what may be behind it.
+func clipped(body []byte) []byte { return slices.Clip(body) }
+
 // errInterrupted is when a wait was ended by interrupt.
 var errInterrupted = errors.New("interrupted")

@@ -58,7 +58,8 @@ const (
 	// keepBuffer is the largest buffer kept for the next call.
 	keepBuffer = 64 << 10
 
-	// keepLong is how many bytes a writer keeps of longer ones.
+	// keepLong is how many bytes a connection keeps of longer ones, in each
+	// direction.
 	keepLong = 4 << 20
 
 	// keepBuffers is how many a writer keeps: with them a window's worth of frames

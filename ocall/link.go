@@ -9,8 +9,9 @@ import (
 
 // link is a connection as both halves have it.
 type link struct {
-	nc  net.Conn
-	out *writer
+	nc     net.Conn
+	out    *writer
+	bodies shelf // that came; none is sent
 }
 
 // newLink has the kernel take as much at once as it will: whoever writes more
@@ -19,7 +20,7 @@ func newLink(nc net.Conn) link {
 	if b, ok := nc.(interface{ SetWriteBuffer(int) error }); ok {
 		b.SetWriteBuffer(writeBuffer) // or what the system allows
 	}
-	return link{nc, newWriter(nc)}
+	return link{nc: nc, out: newWriter(nc)}
 }
 
 // hangUp closes nc, soon. Closing a descriptor waits for whoever reads from it,

@@ -1,7 +1,5 @@
 package ocall
 
-import "slices"
-
 // pushLong is push for a frame that goes on with tail, which stays its caller's:
 // either the caller is to send them at once, as nobody else writes, or tail is
 // copied.
@@ -87,5 +85,5 @@ func (w *writer) sendSome(first, second []byte) (left []byte, err error) {
 		}
 		second, n = second[n:], 0
 	}
-	return slices.Concat(first[n:], second), nil
+	return w.whole(first[n:], second), nil
 }

@@ -114,7 +114,16 @@ func (r *run) failure(err error) (frame []byte) {
 	return r.call.appendFailure(make([]byte, headerSize), err)
 }
 
+// giveBack ends the use of the request.
+func (r *run) giveBack() {
+	spoil(r.body)
+	r.session.bodies.put(r.body)
+}
+
 func (r *run) finish(err error) {
+	if r.call.lends && err == nil { // an error may refer to the request
+		defer r.giveBack()
+	}
 	r.cancel() // nothing is sent from here on, whoever tries
 	h := r.head
 	switch {

@@ -25,7 +25,7 @@ type method struct {
 	maxRequest, maxResponse uint32
 	concurrency             int
 	memory                  uint64        // that a call may take of the trusted half's
-	keeps                   bool          // responses keep their bodies
+	lends                   bool          // its handler has requests no longer than it runs
 	stream                  *streamLimits // nil: a Func
 	errors                  []*declared
 	plan                    any // *plan or *streamPlan, with its types

@@ -129,6 +129,9 @@ func (s *session) place(h header) (body []byte, drop bool, err error) {
 	if err := s.permit(h); err != nil {
 		return nil, false, err
 	}
+	if m := s.calls[h.call]; m.lends && h.kind == kindRequest {
+		return placeFrom(&s.bodies, h.length, m.maxRequest), false, nil
+	}
 	return placeFor(h.length), false, nil
 }
 

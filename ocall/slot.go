@@ -67,7 +67,9 @@ type calling struct {
 	tail     []byte      // of its body, the caller's own: only while start runs
 	mine     bool        // start is to write it
 	done     chan result // holds one
-	body     []byte      // for answers that nobody keeps
+	keeps    bool        // the answer is its caller's for good
+	body     []byte      // for short ones that nobody keeps
+	lent     []byte      // the answer, if nobody keeps it
 	method   *method
 	slot     *slot
 	flow     *flow // of a stream

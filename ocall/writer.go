@@ -25,10 +25,9 @@ type writer struct {
 	waiting fifo[piece]
 	pushed  position
 	spare   [][]byte // buffers for what waits next
-	long    [][]byte // and for long frames
-	longs   int      // bytes in long
 	err     error
 
+	shelf shelf         // for long frames
 	begun atomic.Uint64 // position up to which the kernel has seen what was pushed
 
 	// Of the attempt under way; fields, so that attempt need not allocate.

@@ -16,7 +16,7 @@ import (
 
 // Conformance is what every way to connect the halves must carry. The host half
 // handles it by HandleConformance, and the trusted half calls Conform.
-var Conformance = ocall.Service{echoCall, recordCall, sleepCall, failCall, relayStream}
+var Conformance = ocall.Service{echoCall, lentCall, recordCall, sleepCall, failCall, relayStream}
 
 type record struct {
 	ID   uint64
@@ -27,21 +27,25 @@ type record struct {
 }
 
 var (
-	echoCall = ocall.Func[[]byte, []byte]{Name: "conformance.echo", MaxRequest: 2 << 20, MaxResponse: 2 << 20, Check: func(req, resp []byte) error {
-		if !bytes.Equal(req, resp) {
-			return errors.New("another's answer")
-		}
-		return nil
-	}}
+	echoCall    = ocall.Func[[]byte, []byte]{Name: "conformance.echo", MaxRequest: 2 << 20, MaxResponse: 2 << 20, Check: same}
+	lentCall    = ocall.Func[[]byte, []byte]{Name: "conformance.lent", MaxRequest: 2 << 20, MaxResponse: 2 << 20, Check: same}
 	recordCall  = ocall.Func[record, record]{Name: "conformance.record", Check: ocall.Unchecked[record, record]}
 	sleepCall   = ocall.Func[ocall.None, ocall.None]{Name: "conformance.sleep", Check: ocall.Unchecked[ocall.None, ocall.None]}
 	failCall    = ocall.Func[string, string]{Name: "conformance.fail", Check: ocall.Unchecked[string, string], Errors: []ocall.DeclaredError{ocall.ErrorValue("none", fs.ErrNotExist)}}
 	relayStream = ocall.Stream[string, []byte, []byte]{Name: "conformance.relay", Check: ocall.Unchecked[string, []byte], MaxTotal: 1 << 30}
 )
 
+func same(req, resp []byte) error {
+	if !bytes.Equal(req, resp) {
+		return errors.New("another's answer")
+	}
+	return nil
+}
+
 // HandleConformance has mux handle Conformance.
 func HandleConformance(mux *ocall.Mux) {
 	echoCall.Handle(mux, func(ctx context.Context, b []byte) ([]byte, error) { return b, nil })
+	lentCall.HandleBorrowed(mux, func(ctx context.Context, b []byte) ([]byte, error) { return b, nil })
 	recordCall.Handle(mux, func(ctx context.Context, r record) (record, error) { return r, nil })
 	sleepCall.Handle(mux, func(ctx context.Context, _ ocall.None) (ocall.None, error) {
 		<-ctx.Done()
@@ -81,8 +85,12 @@ func Conform(ctx context.Context, conn *ocall.Conn) error {
 
 func lengths(ctx context.Context, conn *ocall.Conn) error {
 	for _, n := range []int{0, 1, 15, 16, 4079, 4080, 4081, 4096, 65535, 65536, 65537, 1 << 20, 2 << 20} {
-		if _, err := echoCall.Call(ctx, conn, bytes.Repeat([]byte{byte(n), 'x'}, n/2)); err != nil {
+		b := bytes.Repeat([]byte{byte(n), 'x'}, n/2)
+		if _, err := echoCall.Call(ctx, conn, b); err != nil {
 			return fmt.Errorf("%d bytes: %w", n, err)
+		}
+		if err := lentCall.CallBorrowed(ctx, conn, b, func(lent []byte) error { return same(b, lent) }); err != nil {
+			return fmt.Errorf("%d bytes, lent: %w", n, err)
 		}
 	}
 	if _, err := echoCall.Call(ctx, conn, make([]byte, 2<<20+1)); !errors.Is(err, ocall.ErrLimit) {
@@ -138,8 +146,7 @@ func nonces(ctx context.Context, conn *ocall.Conn) error {
 	for caller := range 64 {
 		callers.Go(func() {
 			for n := range 50 {
-				nonce := binary.LittleEndian.AppendUint64(make([]byte, caller*n%3000), uint64(caller<<32|n))
-				if _, err := echoCall.Call(ctx, conn, nonce); err != nil {
+				if err := nonce(ctx, conn, uint64(caller<<32|n), caller*n%3000, n%10 == 0); err != nil {
 					failed <- err
 					return
 				}
@@ -149,6 +156,17 @@ func nonces(ctx context.Context, conn *ocall.Conn) error {
 	callers.Wait()
 	close(failed)
 	return <-failed
+}
+
+// nonce asks for n after so many zeros, and, if long, for both after 64 KiB more
+// in memory that is lent.
+func nonce(ctx context.Context, conn *ocall.Conn, n uint64, zeros int, long bool) error {
+	b := binary.LittleEndian.AppendUint64(make([]byte, zeros), n)
+	if _, err := echoCall.Call(ctx, conn, b); err != nil || !long {
+		return err
+	}
+	b = append(make([]byte, 64<<10), b...)
+	return lentCall.CallBorrowed(ctx, conn, b, func(lent []byte) error { return same(b, lent) })
 }
 
 func streams(ctx context.Context, conn *ocall.Conn) error {
