@@ -71,12 +71,14 @@
 // # Costs
 //
 // A system call of the trusted half leaves the enclave, so calls share them: 64
-// callers at once make less than one read or write for ten calls. Nothing
+// callers at once make less than one read or write for ten calls. Nothing in it
 // spins, no call sets a timer or reads a clock, and a connection that waits has one
 // goroutine. What calls under way take of memory, [Dialer.Memory] bounds.
 //
-// [Func.CallBorrowed] and [Func.HandleBorrowed] spare the memory that each long
-// response or request would take. Package ocall/bench has comparisons.
+// Two things are for those who measured that they need them: [Mux.BusyPoll] spares
+// a host half that is asked again at once its sleep, and [Func.CallBorrowed] and
+// [Func.HandleBorrowed] spare the memory that each long response or request would
+// take. Package ocall/bench has comparisons, with and without.
 //
 // The bytes on the wire are described in WIRE.md.
 package ocall

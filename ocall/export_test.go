@@ -1,5 +1,9 @@
 package ocall
 
+import (
+	"time"
+)
+
 const (
 	InFlight   = inFlight
 	MaxMessage = maxMessage
@@ -156,6 +160,20 @@ type Shelf struct{ s shelf }
 
 func (s *Shelf) Take(n, most int) []byte { return s.s.take(n, most) }
 func (s *Shelf) Put(b []byte)            { s.s.put(b) }
+
+// Polls is what a host half does that polls, in times when something comes and
+// times when nothing does: whether it polls each time.
+func Polls(comes ...bool) (polled []bool) {
+	p := newPolling(time.Hour)
+	for _, comes := range comes {
+		polled = append(polled, p.begins())
+		if !comes {
+			p.since = time.Time{} // long ago
+			p.goesOn()
+		}
+	}
+	return polled
+}
 
 // RoomWith is how much a chunk of n bytes keeps, if a buffer of that size was
 // received and returned.

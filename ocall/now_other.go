@@ -11,3 +11,5 @@ const canReadNow = false
 func writeNow(uintptr, []byte) (int, error) { return 0, syscall.EAGAIN }
 
 func readNow(uintptr, []byte) (int, error) { return 0, syscall.EAGAIN }
+
+func peekNow(uintptr, []byte) (n, left int, err error) { return 0, 0, syscall.EAGAIN }

@@ -11,3 +11,9 @@ func writeNow(fd uintptr, b []byte) (int, error) { return syscall.Write(int(fd),
 
 // readNow reads what is there.
 func readNow(fd uintptr, b []byte) (int, error) { return syscall.Read(int(fd), b) }
+
+// peekNow leaves nothing.
+func peekNow(fd uintptr, b []byte) (n, left int, err error) {
+	n, err = readNow(fd, b)
+	return n, 0, err
+}

@@ -1,6 +1,7 @@
 package ocall
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net"
@@ -25,6 +26,7 @@ type receiver struct {
 	in   *intake
 	idle func() // before each wait
 	look func() // sees to it that doubt is looked at in a tick
+	poll polling
 
 	over  atomic.Bool // interrupt means the end
 	doubt doubt
@@ -110,8 +112,10 @@ func (r *receiver) whileItLasts(raw syscall.RawConn) error {
 func (r *receiver) empty(fd uintptr) (done bool, err error) {
 	for reads := 1; ; reads++ {
 		room := r.in.room()
-		n, err := readNow(fd, room)
+		n, err := r.poll.read(fd, room, r.in.rest > 0)
 		switch {
+		case err == syscall.EAGAIN && !r.over.Load() && r.poll.goesOn():
+			continue
 		case err == syscall.EAGAIN:
 			r.doubt.ends()
 			r.idle()
@@ -131,13 +135,15 @@ func (r *receiver) empty(fd uintptr) (done bool, err error) {
 				r.look() // holding no lock: whoever checks holds theirs
 			}
 			r.idle()
-			return false, nil
+			if !r.poll.begins() {
+				return false, nil
+			}
 		}
 		if reads%readsInRow > 0 {
 			continue
 		}
 		if r.over.Load() { // a flood may not keep from the end
-			return true, errInterrupted
+			return true, cmp.Or(r.poll.takeOut(fd), errInterrupted)
 		}
 		r.idle() // nor others from their turn
 		runtime.Gosched()

@@ -36,7 +36,7 @@ type session struct {
 func newSession(nc net.Conn, o *offer, log *slog.Logger) *session {
 	s := &session{offer: o, log: log, work: make(chan *run)}
 	s.link = newLink(nc)
-	s.receiver = receiver{nc: nc, in: newIntake(s, hostReadBuffer, hostReadMost), idle: s.yield, look: func() { s.look.Reset(tick) }}
+	s.receiver = receiver{nc: nc, in: newIntake(s, hostReadBuffer, hostReadMost), idle: s.yield, look: func() { s.look.Reset(tick) }, poll: newPolling(o.busyPoll)}
 	return s
 }
 

@@ -24,7 +24,11 @@ const peerVariable = "OCALL_BENCH_PEER"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(peerVariable); dir != "" {
-		if err := serve(dir); err != nil {
+		_, err := pin(1)
+		if err == nil {
+			err = serve(dir)
+		}
+		if err != nil {
 			os.Stderr.WriteString(err.Error() + "\n")
 			os.Exit(1)
 		}
@@ -49,7 +53,8 @@ const most = 2 << 20
 var (
 	echoSample = ocall.Func[Sample, Sample]{Name: "sample", Check: ocall.Unchecked[Sample, Sample]}
 	echoBytes  = ocall.Func[[]byte, []byte]{Name: "bytes", Check: ocall.Unchecked[[]byte, []byte], MaxRequest: most, MaxResponse: most}
-	service    = ocall.Service{echoSample, echoBytes}
+	echoKept   = ocall.Func[[]byte, []byte]{Name: "kept", Check: ocall.Unchecked[[]byte, []byte], MaxRequest: most, MaxResponse: most}
+	service    = ocall.Service{echoSample, echoBytes, echoKept}
 )
 
 func serve(dir string) error {
@@ -59,7 +64,7 @@ func serve(dir string) error {
 		cancel()
 	}()
 	var listeners []net.Listener
-	for _, name := range []string{"grpc", "rpc", "ocall"} {
+	for _, name := range []string{"grpc", "rpc", "ocall", "parked"} {
 		l, err := net.Listen("unix", filepath.Join(dir, name))
 		if err != nil {
 			return err
@@ -73,10 +78,15 @@ func serve(dir string) error {
 		return err
 	}
 	go rpc.Accept(listeners[1])
-	var mux ocall.Mux
-	echoSample.Handle(&mux, func(ctx context.Context, s Sample) (Sample, error) { return s, nil })
-	echoBytes.Handle(&mux, func(ctx context.Context, b []byte) ([]byte, error) { return b, nil })
-	return mux.Serve(ctx, listeners[2], service)
+	go answer(ctx, listeners[3], new(ocall.Mux))
+	return answer(ctx, listeners[2], &ocall.Mux{BusyPoll: 50 * time.Microsecond})
+}
+
+func answer(ctx context.Context, l net.Listener, mux *ocall.Mux) error {
+	echoSample.Handle(mux, func(ctx context.Context, s Sample) (Sample, error) { return s, nil })
+	echoBytes.HandleBorrowed(mux, func(ctx context.Context, b []byte) ([]byte, error) { return b, nil })
+	echoKept.Handle(mux, func(ctx context.Context, b []byte) ([]byte, error) { return b, nil })
+	return mux.Serve(ctx, l, service)
 }
 
 type grpcEcho struct{ echopb.UnimplementedEchoServer }

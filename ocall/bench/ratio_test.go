@@ -17,11 +17,12 @@ import (
 	"github.com/cleave-sdk/cleave/ocall/bench/echopb"
 )
 
-// peers are connections to the three of the other process.
+// peers are connections to those of the other process.
 type peers struct {
-	ours *ocall.Conn
-	grpc echopb.EchoClient
-	rpc  *rpc.Client
+	ours   *ocall.Conn
+	parked *ocall.Conn // to a host half that does not poll
+	grpc   echopb.EchoClient
+	rpc    *rpc.Client
 }
 
 func connect(b *testing.B) peers {
@@ -29,11 +30,12 @@ func connect(b *testing.B) peers {
 	before := runtime.GOMAXPROCS(1)
 	b.Cleanup(func() { runtime.GOMAXPROCS(before) })
 	dir := startPeer(b)
-	b.Setenv(ocall.AddressVariable, "unix:"+filepath.Join(dir, "ocall"))
-	ours, err := ocall.Dial(context.Background(), service)
+	undo, err := pin(0)
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(undo)
+	ours, parked := dial(b, dir, "ocall"), dial(b, dir, "parked")
 	g, err := grpc.NewClient("unix:"+filepath.Join(dir, "grpc"), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)))
 	if err != nil {
@@ -43,12 +45,25 @@ func connect(b *testing.B) peers {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { ours.Close(); g.Close(); r.Close() })
-	return peers{ours, echopb.NewEchoClient(g), r}
+	b.Cleanup(func() { g.Close(); r.Close() })
+	return peers{ours, parked, echopb.NewEchoClient(g), r}
 }
 
-func (p peers) ourSample() error {
-	_, err := echoSample.Call(context.Background(), p.ours, sample)
+func dial(b *testing.B, dir, name string) *ocall.Conn {
+	b.Helper()
+	b.Setenv(ocall.AddressVariable, "unix:"+filepath.Join(dir, name))
+	c, err := ocall.Dial(context.Background(), service)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { c.Close() })
+	return c
+}
+
+func (p peers) ourSample() error { return call(p.ours) }
+
+func call(c *ocall.Conn) error {
+	_, err := echoSample.Call(context.Background(), c, sample)
 	return err
 }
 
@@ -65,6 +80,13 @@ func BenchmarkRatioGRPC(b *testing.B) {
 	ratio.Report(b, repeat(200, p.grpcSample), repeat(200, p.ourSample))
 }
 
+// BenchmarkRatioGRPCParked has a host half that does not poll, but sleeps until
+// the next request.
+func BenchmarkRatioGRPCParked(b *testing.B) {
+	p := connect(b)
+	ratio.Report(b, repeat(200, p.grpcSample), repeat(200, func() error { return call(p.parked) }))
+}
+
 // BenchmarkRatioNetRPC is the same over net/rpc, which encodes by gob.
 func BenchmarkRatioNetRPC(b *testing.B) {
 	p := connect(b)
@@ -77,15 +99,28 @@ func BenchmarkRatioGRPC64(b *testing.B) {
 	ratio.Report(b, together(64, 10, p.grpcSample), together(64, 10, p.ourSample))
 }
 
-// BenchmarkRatioGRPC1M sends 1 MiB there and back.
+// large is what calls of 1 MiB send there and back.
+var large = make([]byte, 1<<20)
+
+func (p peers) grpcLarge() error {
+	_, err := p.grpc.EchoBytes(context.Background(), &echopb.Bytes{Data: large})
+	return err
+}
+
+// BenchmarkRatioGRPC1M sends 1 MiB there and back. Neither half keeps it.
 func BenchmarkRatioGRPC1M(b *testing.B) {
 	p := connect(b)
-	large := make([]byte, 1<<20)
-	ratio.Report(b, repeat(4, func() error {
-		_, err := p.grpc.EchoBytes(context.Background(), &echopb.Bytes{Data: large})
-		return err
-	}), repeat(4, func() error {
-		_, err := echoBytes.Call(context.Background(), p.ours, large)
+	ratio.Report(b, repeat(4, p.grpcLarge), repeat(4, func() error {
+		return echoBytes.CallBorrowed(context.Background(), p.ours, large, func([]byte) error { return nil })
+	}))
+}
+
+// BenchmarkRatioGRPC1MKept has both halves be given memory of their own, as
+// they always are by gRPC.
+func BenchmarkRatioGRPC1MKept(b *testing.B) {
+	p := connect(b)
+	ratio.Report(b, repeat(4, p.grpcLarge), repeat(4, func() error {
+		_, err := echoKept.Call(context.Background(), p.ours, large)
 		return err
 	}))
 }

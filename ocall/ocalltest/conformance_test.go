@@ -4,15 +4,17 @@ import (
 	"net"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/cleave-sdk/cleave/ocall"
 	"github.com/cleave-sdk/cleave/ocall/ocalltest"
 )
 
 func TestConformance(t *testing.T) {
-	var mux ocall.Mux
-	ocalltest.HandleConformance(&mux)
-	listen := func(network, address string) func(*testing.T) *ocall.Conn {
+	mux, polls := new(ocall.Mux), &ocall.Mux{BusyPoll: time.Millisecond}
+	ocalltest.HandleConformance(mux)
+	ocalltest.HandleConformance(polls)
+	listen := func(mux *ocall.Mux, network, address string) func(*testing.T) *ocall.Conn {
 		return func(t *testing.T) *ocall.Conn {
 			l, err := net.Listen(network, address)
 			if err != nil {
@@ -29,12 +31,14 @@ func TestConformance(t *testing.T) {
 		}
 	}
 	for name, connect := range map[string]func(*testing.T) *ocall.Conn{
-		"pipe": func(t *testing.T) *ocall.Conn { return ocalltest.Pipe(t, &mux, ocalltest.Conformance) },
+		"pipe": func(t *testing.T) *ocall.Conn { return ocalltest.Pipe(t, mux, ocalltest.Conformance) },
 		"an attacker who does nothing": func(t *testing.T) *ocall.Conn {
-			return ocalltest.Hostile(t, &mux, ocalltest.Conformance)
+			return ocalltest.Hostile(t, mux, ocalltest.Conformance)
 		},
-		"unix": listen("unix", filepath.Join(t.TempDir(), "s")),
-		"tcp":  listen("tcp", "127.0.0.1:0"),
+		"unix":         listen(mux, "unix", filepath.Join(t.TempDir(), "s")),
+		"tcp":          listen(mux, "tcp", "127.0.0.1:0"),
+		"unix, polled": listen(polls, "unix", filepath.Join(t.TempDir(), "s")),
+		"tcp, polled":  listen(polls, "tcp", "127.0.0.1:0"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := ocalltest.Conform(t.Context(), connect(t)); err != nil {
