@@ -24,11 +24,12 @@ func newCodec[T any](path string, limit uint32) (codec[T], string) {
 	if t.Kind() == reflect.Pointer {
 		refuse(path, "a pointer is an optional field: pass the value")
 	}
-	w := walker{whole: true}
-	shape := w.walk(t, path)
+	shape := walker{}.walk(t, path)
 	switch shape.kind {
 	case bytesKind:
 		return rawCodec[T]{}, shape.text
+	case arrayOfBytesKind:
+		return arrayCodec[T]{}, shape.text
 	case binaryKind:
 		return &binaryCodec[T]{}, shape.text
 	}
@@ -76,6 +77,26 @@ func (rawCodec[T]) decode(body []byte) (v T, err error) {
 		return v, nil
 	}
 	reflect.ValueOf(&v).Elem().SetBytes(body)
+	return v, nil
+}
+
+// arrayCodec is for arrays of bytes: the body is the value.
+type arrayCodec[T any] struct{}
+
+func (arrayCodec[T]) keeps() bool { return false }
+
+func (arrayCodec[T]) size(T) int { return 0 }
+
+func (arrayCodec[T]) long(T) []byte { return nil }
+
+func (arrayCodec[T]) append(b []byte, v T) ([]byte, error) {
+	return append(b, reflect.ValueOf(&v).Elem().Bytes()...), nil
+}
+
+func (arrayCodec[T]) decode(body []byte) (v T, err error) {
+	if bytes := reflect.ValueOf(&v).Elem().Bytes(); copy(bytes, body) != len(body) || len(body) != len(bytes) {
+		return v, errShape
+	}
 	return v, nil
 }
 
@@ -139,7 +160,7 @@ func canonical[T any](scratch *sync.Pool, c codec[T], v T, body []byte) error {
 		return err
 	}
 	same := bytes.Equal(b, body)
-	if *again = b; cap(b) <= keepBuffer {
+	if *again = b; cap(b) <= keepLong {
 		scratch.Put(again)
 	}
 	if !same {

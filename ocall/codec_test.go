@@ -2,6 +2,7 @@ package ocall_test
 
 import (
 	"encoding/hex"
+	"errors"
 	"math"
 	"net/netip"
 	"runtime"
@@ -139,10 +140,12 @@ func refused[T any](s string) bool {
 
 func TestOtherShapes(t *testing.T) {
 	for name, ok := range map[string]bool{
-		"short array":         refused[[4]byte]("43010203"),
-		"long array":          refused[[4]byte]("450102030405"),
+		"short array":         refused[[][4]byte]("8143010203"),
+		"long array":          refused[[][4]byte]("81450102030405"),
+		"whole array, short":  refused[[4]byte]("010203"),
+		"whole array, long":   refused[[4]byte]("0102030405"),
 		"short list":          refused[[2]int]("8101"),
-		"bytes as a list":     refused[[4]byte]("8401020304"),
+		"bytes as a list":     refused[[][4]byte]("818401020304"),
 		"int8 over":           refused[int8]("1880"),
 		"int8 under":          refused[int8]("3880"),
 		"uint8 over":          refused[uint8]("190100"),
@@ -165,6 +168,47 @@ func TestOtherShapes(t *testing.T) {
 		if !ok {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// double encodes itself, and no more than it must for that.
+type double byte
+
+func (d double) AppendBinary(b []byte) ([]byte, error) { return append(b, byte(d), byte(d)), nil }
+func (d *double) UnmarshalBinary(b []byte) error {
+	if len(b) != 2 || b[0] != b[1] {
+		return errors.New("not twice the same")
+	}
+	*d = double(b[0])
+	return nil
+}
+
+func TestEncodingsByHand(t *testing.T) {
+	type both struct {
+		D double
+		P *double
+	}
+	five := double(5)
+	for name, c := range map[string]struct {
+		encode func() ([]byte, error)
+		want   string
+		decode func([]byte) (any, error)
+	}{
+		"array":  {func() ([]byte, error) { return ocall.Encode([4]byte{1, 2, 3, 4}) }, "01020304", func(b []byte) (any, error) { return ocall.Decode[[4]byte](b) }},
+		"bytes":  {func() ([]byte, error) { return ocall.Encode([]byte{1, 2}) }, "0102", func(b []byte) (any, error) { return ocall.Decode[[]byte](b) }},
+		"inside": {func() ([]byte, error) { return ocall.Encode([][2]byte{{1, 2}}) }, "81420102", func(b []byte) (any, error) { return ocall.Decode[[][2]byte](b) }},
+		"own":    {func() ([]byte, error) { return ocall.Encode(both{4, &five}) }, "a26144420404615042" + "0505", func(b []byte) (any, error) { return ocall.Decode[both](b) }},
+	} {
+		b, err := c.encode()
+		if err != nil || hex.EncodeToString(b) != c.want {
+			t.Errorf("%s: %x, %v", name, b, err)
+		}
+		if _, err := c.decode(b); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := ocall.Decode[double]([]byte{1, 2}); err == nil {
+		t.Error("not twice the same")
 	}
 }
 

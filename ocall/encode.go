@@ -50,7 +50,7 @@ func (s *shape) append(b []byte, v reflect.Value) ([]byte, error) {
 func (s *shape) appendRare(b []byte, v reflect.Value) ([]byte, error) {
 	switch {
 	case s.kind == binaryKind:
-		own, err := marshalBinary(v)
+		own, err := ownBinary(v)
 		return appendBytes(b, own), err
 	case s.kind == timeKind:
 		return appendTime(b, v.Interface().(time.Time))
@@ -127,13 +127,15 @@ func appendTime(b []byte, t time.Time) ([]byte, error) {
 	return appendText(b, t.Format(time.RFC3339Nano)), nil
 }
 
-func marshalBinary(v reflect.Value) ([]byte, error) {
-	if m, ok := v.Interface().(encoding.BinaryMarshaler); ok {
-		return m.MarshalBinary()
+// ownBinary is what a type that encodes itself appends. It comes behind its
+// length, which only shows then.
+func ownBinary(v reflect.Value) ([]byte, error) {
+	if m, ok := v.Interface().(encoding.BinaryAppender); ok {
+		return m.AppendBinary(nil)
 	}
 	p := reflect.New(v.Type())
 	p.Elem().Set(v)
-	return p.Interface().(encoding.BinaryMarshaler).MarshalBinary()
+	return p.Interface().(encoding.BinaryAppender).AppendBinary(nil)
 }
 
 func toByte(b bool) byte {

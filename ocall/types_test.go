@@ -94,7 +94,6 @@ func TestRefusedTypes(t *testing.T) {
 		"one name twice":     {refusal[twice](), "request: two fields of one name"},
 		"odd name":           {refusal[odd](), "request.N: fields with odd names"},
 		"only MarshalBinary": {refusal[half](), "request: types that encode themselves need"},
-		"appender inside":    {refusal[[]appender](), "request[]: types that encode themselves need"},
 		"bytes of their own": {refusal[struct{ B []oddByte }](), "request.B: bytes that encode themselves"},
 		"raw CBOR":           {refusal[cbor.RawMessage](), "request: types with a CBOR of their own"},
 		"CBOR tag":           {refusal[struct{ T cbor.Tag }](), "request.T"},
@@ -135,6 +134,7 @@ func TestSignatures(t *testing.T) {
 		"time":     {ocall.Signature[[]time.Time](), "[]time"},
 		"address":  {ocall.Signature[struct{ A netip.Addr }](), "{A binary:Addr}"},
 		"appender": {ocall.Signature[appender](), "binary:appender"},
+		"inside":   {ocall.Signature[[]appender](), "[]binary:appender"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %q, want %q", name, c.got, c.want)
@@ -164,8 +164,8 @@ func TestDeclarations(t *testing.T) {
 		"nil check":      {ocall.Service{ocall.Func[string, string]{Name: "blob.load"}}, "blob.load: Check is nil"},
 		"odd name":       {ocall.Service{with(func(f *ocall.Func[string, []byte]) { f.Name = "a b" })}, `"a b": no name`},
 		"long name":      {ocall.Service{with(func(f *ocall.Func[string, []byte]) { f.Name = strings.Repeat("a", 65) })}, "no name"},
-		"negative limit": {ocall.Service{with(func(f *ocall.Func[string, []byte]) { f.MaxRequest = -1 })}, "a: limits are"},
-		"huge limit":     {ocall.Service{with(func(f *ocall.Func[string, []byte]) { f.MaxResponse = 64<<20 + 1 })}, "a: limits are"},
+		"negative limit": {ocall.Service{with(func(f *ocall.Func[string, []byte]) { f.MaxRequest = -1 })}, "a: MaxRequest and its like are"},
+		"huge limit":     {ocall.Service{with(func(f *ocall.Func[string, []byte]) { f.MaxResponse = 64<<20 + 1 })}, "a: MaxRequest and its like are"},
 		"negative time":  {ocall.Service{with(func(f *ocall.Func[string, []byte]) { f.Timeout = -1 })}, "a: Timeout"},
 		"twice":          {ocall.Service{ok, ok}, "a: declared twice"},
 		"fine":           {ocall.Service{ok}, "no panic"},

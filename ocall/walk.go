@@ -21,7 +21,6 @@ type Secret interface{ NoOcall() }
 // walker makes the shape of a type, or panics naming the path to what in it
 // cannot cross.
 type walker struct {
-	whole bool           // at the top, where bodies need not be CBOR
 	above []reflect.Type // what is being walked: seen again, it is a cycle
 }
 
@@ -188,8 +187,8 @@ func (w walker) binary(t reflect.Type, path string) *shape {
 	if has[cbor.Marshaler](t) || has[cbor.Unmarshaler](t) {
 		refuse(path, "types with a CBOR of their own cannot cross")
 	}
-	if !has[encoding.BinaryAppender](t) || !has[encoding.BinaryUnmarshaler](t) || !w.whole && !has[encoding.BinaryMarshaler](t) {
-		refuse(path, "types that encode themselves need AppendBinary, MarshalBinary and UnmarshalBinary")
+	if !has[encoding.BinaryAppender](t) || !has[encoding.BinaryUnmarshaler](t) {
+		refuse(path, "types that encode themselves need AppendBinary and UnmarshalBinary")
 	}
 	if holdsSecret(t, nil) {
 		refuse(path, "secrets cannot cross")
