@@ -1,6 +1,7 @@
 package ocall
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type Conn struct {
 	current atomic.Pointer[line]
 	redial  chan struct{} // holds one: who has it may replace current
 	backoff backoff       // theirs
+	refused error         // theirs: by a host half with which there is no use in dialling again
 	closed  chan struct{}
 	close   sync.Once
 }
@@ -121,10 +123,15 @@ func (c *Conn) ask(ctx context.Context, k *calling, idempotent bool) ([]byte, er
 	if err := k.ready(ctx); err != nil {
 		return nil, err
 	}
-	if c.dialer.Reconnect != Never {
-		return c.askAgain(ctx, k, idempotent)
+	l, asked, twice := c.current.Load(), *k, idempotent && c.dialer.Reconnect == Retry
+	if twice && cap(k.frame) > keepBuffer { // it will be the writer's
+		asked.frame = bytes.Clone(k.frame)
 	}
-	return c.askOnce(ctx, k, c.current.Load())
+	body, err := c.askOnce(ctx, k, l)
+	if c.dialer.Reconnect == Never || !lost(err) || k.slot != nil && !twice {
+		return body, err
+	}
+	return c.askAgain(ctx, k, asked, k.left(l), twice)
 }
 
 // ready returns an error if k cannot be sent.
@@ -146,23 +153,21 @@ func (c *Conn) askOnce(ctx context.Context, k *calling, l *line) ([]byte, error)
 	return r.body, r.err
 }
 
-// askAgain dials again if the connection was lost: before the request was sent,
-// or after it, if it may be sent twice. It knows the time only by asking the
-// runtime, which a Conn that fails need not.
-func (c *Conn) askAgain(ctx context.Context, k *calling, idempotent bool) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, k.deadline.timeout)
+// askAgain asks on another connection, as one was lost before the request was
+// sent, or after that, if it may be sent twice.
+func (c *Conn) askAgain(ctx context.Context, k *calling, asked calling, left time.Duration, twice bool) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	for {
 		l, err := c.live(ctx)
 		if err != nil {
 			return nil, err
 		}
-		again := *k // whose frame may be the writer's after this
-		again.frame, again.done = append([]byte(nil), k.frame...), make(chan result, 1)
+		again := asked
+		again.frame, again.done = bytes.Clone(asked.frame), make(chan result, 1)
 		body, err := c.askOnce(ctx, &again, l)
-		sent := again.slot != nil
 		k.share, k.line = again.share, again.line
-		if !lost(err) || sent && !(idempotent && c.dialer.Reconnect == Retry) {
+		if !lost(err) || again.slot != nil && !twice {
 			return body, err
 		}
 	}
@@ -170,7 +175,10 @@ func (c *Conn) askAgain(ctx context.Context, k *calling, idempotent bool) ([]byt
 
 // lost reports whether err says that a connection ended, and not because of
 // what the host sent on it.
-func lost(err error) bool { return errors.Is(err, ErrClosed) && !errors.Is(err, ErrViolation) }
+func lost(err error) bool {
+	var said *HostError
+	return errors.Is(err, ErrClosed) && !errors.Is(err, ErrViolation) && !errors.As(err, &said)
+}
 
 // begin opens a stream for k, on another connection if one is lost before that.
 func (c *Conn) begin(ctx context.Context, k *calling) (*line, error) {
@@ -220,19 +228,26 @@ func (c *Conn) live(ctx context.Context) (*line, error) {
 
 // replace dials until it succeeds.
 func (c *Conn) replace(ctx context.Context) (*line, error) {
-	for {
+	var last error
+	for c.refused == nil {
 		l := c.current.Load()
 		if err := l.ended(); err == nil || !lost(err) {
 			return l, err // another's work
 		}
-		if err := c.pause(ctx, l.wasUseful()); err != nil {
+		if err := c.pause(ctx, l.wasUseful()); err != nil && last != nil {
+			return nil, fmt.Errorf("no connection in time: %w: %w", err, last)
+		} else if err != nil {
 			return nil, err
 		}
-		err := c.dial(ctx)
-		if err != nil && (ctx.Err() != nil || errors.Is(err, ErrViolation) || errors.Is(err, ErrMismatch)) {
-			return nil, err
+		last = c.dial(ctx)
+		switch {
+		case errors.Is(last, ErrViolation) || errors.Is(last, ErrMismatch):
+			c.refused = last
+		case last != nil && ctx.Err() != nil:
+			return nil, last
 		}
 	}
+	return nil, c.refused
 }
 
 // pause waits before a connection is dialled again: not at all after one that

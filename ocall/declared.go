@@ -1,6 +1,7 @@
 package ocall
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,7 +19,8 @@ type DeclaredError interface{ declare(path string) *declared }
 func ErrorType[T error](code string) DeclaredError { return errorType[T](code) }
 
 // ErrorValue declares one error: when a handler returns it, or an error that
-// wraps it, the caller finds it by [errors.Is].
+// wraps it, the caller finds it by [errors.Is]. The errors that a caller gets
+// without its host, those of this package and of package context, are refused.
 func ErrorValue(code string, err error) DeclaredError { return errorValue{code, err} }
 
 // declared is a DeclaredError as Call and Handle use it.
@@ -56,6 +58,11 @@ type errorValue struct {
 func (e errorValue) declare(path string) *declared {
 	if e.err == nil {
 		refuse(path, "error "+e.code+" is nil")
+	}
+	for _, own := range []error{ErrViolation, ErrClosed, ErrMismatch, ErrLimit, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(e.err, own) {
+			refuse(path, "error "+e.code+" is what a caller concludes without its host")
+		}
 	}
 	return &declared{
 		code:   e.code,

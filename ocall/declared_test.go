@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cleave-sdk/cleave/ocall"
@@ -28,6 +29,41 @@ var load = func() ocall.Func[string, string] {
 	f.Errors = []ocall.DeclaredError{ocall.ErrorValue("none", fs.ErrNotExist), ocall.ErrorType[busy]("busy"), ocall.ErrorType[strange]("strange")}
 	return f
 }()
+
+// gone is an error that says what only the trusted half can know.
+type gone struct{}
+
+func (gone) Error() string        { return "gone" }
+func (gone) Is(target error) bool { return target == ocall.ErrClosed }
+
+// What the host says is no end of a connection, and nothing is asked again for
+// it.
+func TestHostCannotConclude(t *testing.T) {
+	for _, own := range []error{ocall.ErrClosed, ocall.ErrViolation, ocall.ErrMismatch, ocall.ErrLimit, context.Canceled, context.DeadlineExceeded} {
+		f := declare[string, string]("f")
+		f.Errors = []ocall.DeclaredError{ocall.ErrorValue("own", fmt.Errorf("wrapped: %w", own))}
+		if got := panics(func() { _ = ocall.Service{f}.String() }); !strings.Contains(got, "concludes") {
+			t.Errorf("%v: %q", own, got)
+		}
+	}
+	f := declare[string, string]("f")
+	f.Errors, f.Idempotent = []ocall.DeclaredError{ocall.ErrorType[gone]("gone")}, true
+	var asked atomic.Int32
+	var mux ocall.Mux
+	f.Handle(&mux, func(context.Context, string) (string, error) { asked.Add(1); return "", gone{} })
+	l := listen(t)
+	go mux.Serve(t.Context(), l, ocall.Service{f})
+	t.Setenv(ocall.AddressVariable, "unix:"+l.Addr().String())
+	conn, err := ocall.Dialer{Reconnect: ocall.Retry}.Dial(t.Context(), ocall.Service{f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var said *ocall.HostError
+	if _, err := f.Call(t.Context(), conn, ""); !errors.As(err, &said) || asked.Load() != 1 {
+		t.Errorf("%v, asked %d times", err, asked.Load())
+	}
+}
 
 func TestDeclaredErrorsComeBack(t *testing.T) {
 	var mux ocall.Mux

@@ -33,14 +33,16 @@ type Dialer struct {
 	// mismatch or Close nothing is dialled.
 	Reconnect Reconnect
 
-	// Memory bounds what calls and streams take on a connection, in bytes: each
-	// call its MaxRequest and MaxResponse, 16 times the latter more if that is no
-	// []byte, each stream its MaxRequest, three windows (what comes may lie in
-	// buffers of twice its length) and a chunk, until the host has answered, and
-	// Call has returned or the Flow was closed. More wait for their turn; those that
-	// need less go before one that needs much, but not for ever. If zero, only their
-	// number bounds them. Beside that, a connection keeps buffers of up to 9 MiB to
-	// use them again.
+	// Memory bounds what calls and streams take on a connection, in bytes. A call
+	// counts for MaxRequest and MaxResponse, and 16 MaxResponse more if the response
+	// is no []byte; a stream for MaxRequest, 3 Window and MaxDown, and 16 MaxDown
+	// more if its chunks are no []byte. They count until the host has answered, and
+	// Call or CallBorrowed has returned or the Flow was closed. Those for which there
+	// is no room wait for their turn; small ones may go first, but not for ever.
+	//
+	// Dial fails with ErrLimit if one call alone needs more. If zero, only their
+	// number is bounded. Beside that, a connection keeps up to 9 MiB of buffers to
+	// use them again, and more that the garbage collector may take.
 	Memory int64
 
 	// Connect opens the connection. If nil, it goes to where AddressVariable says.
@@ -64,7 +66,7 @@ func (d Dialer) Dial(ctx context.Context, s Service) (*Conn, error) {
 func (d Dialer) fit(methods []*method) error {
 	for _, m := range methods {
 		if d.Memory != 0 && m.memory > uint64(max(d.Memory, 0)) {
-			return fmt.Errorf("%w: %s may take %d bytes, more than Memory", ErrLimit, m.name, m.memory)
+			return fmt.Errorf("%w: %s may take %d bytes, more than Dialer.Memory, %d: raise that, or lower the limits of the call", ErrLimit, m.name, m.memory, d.Memory)
 		}
 	}
 	return nil

@@ -26,6 +26,12 @@ var (
 	ErrLimit = errors.New("over the limit")
 )
 
+// errUndeclared is when the connection does not know what is called.
+var errUndeclared = fmt.Errorf("%w: not in the service that was dialled, or declared otherwise there", ErrMismatch)
+
+// errNoTurn is when nothing was sent.
+var errNoTurn = fmt.Errorf("no turn in time, as calls under way have all places or all of Dialer.Memory: %w", context.DeadlineExceeded)
+
 // A HostError is what the host answered instead of a value. It is a claim: the
 // host may say anything at any time, so no decision should hang on it that the
 // caller could not bear to be wrong.

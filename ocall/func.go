@@ -32,7 +32,7 @@ type Func[Req, Resp any] struct {
 
 	// Timeout bounds a call, waiting for its turn included; a context that ends
 	// earlier wins. If zero, 30 seconds. A call is given up at its timeout or up
-	// to 20 milliseconds later. The host is not told.
+	// to 20 milliseconds later, and the host is told then.
 	Timeout time.Duration
 
 	// Concurrency bounds the calls of this name that are unanswered at once, on a
@@ -73,19 +73,25 @@ func (f Func[Req, Resp]) Call(ctx context.Context, c *Conn, req Req) (Resp, erro
 	return resp, nil
 }
 
-// CallBorrowed is Call for a caller who keeps nothing of the response: use has
-// it until it returns, and its memory is then used for another. For responses of
-// 64 KiB and more, as []byte or in a type that decodes itself, that spares
-// setting aside and collecting as much for each. (The memory of other types'
-// encodings is used again in any case.)
+// CallBorrowed is Call for a caller who keeps nothing of the response: use may
+// read and change resp until it returns; then the connection uses its memory
+// again. It pays for responses of more than 64 KiB and up to 4 MiB, as []byte or
+// as a type whose UnmarshalBinary keeps the slice that it is given, which it may
+// do here. Other types are copied when they are decoded.
 //
-// The error is what use returns, unless there is no response: then use is not
-// called.
+// The error is that of the call, or what use returns. Without a response, use is
+// not called. Neither ctx nor Timeout ends it.
 //
-// What use makes of it in place, of a secret for instance, stays there until it is
-// used for another: clear it. Under the race detector it is overwritten when use
-// has returned.
+// use may make calls. Its own counts for Dialer.Memory until use has returned:
+// where that has no room for both, the inner one fails at its Timeout.
+//
+// What use leaves in resp, a secret opened in place for instance, stays in memory:
+// clear it. Under the race detector, resp is overwritten after use, so that tests
+// find who keeps it.
 func (f Func[Req, Resp]) CallBorrowed(ctx context.Context, c *Conn, req Req, use func(resp Resp) error) error {
+	if use == nil {
+		refuse(f.Name, "use is nil")
+	}
 	k := c.calling()
 	defer c.done(k)
 	resp, err := f.call(ctx, c, k, req, false)
@@ -100,7 +106,7 @@ func (f Func[Req, Resp]) call(ctx context.Context, c *Conn, k *calling, req Req,
 	m := c.methods[f.Name]
 	p, ok := planOf[plan[Req, Resp]](m)
 	if !ok || m.maxRequest != limit(f.MaxRequest) || m.maxResponse != limit(f.MaxResponse) {
-		return resp, fmt.Errorf("%w: not in the service that was dialled", ErrMismatch)
+		return resp, errUndeclared
 	}
 	if k.tail = p.request.long(req); k.tail == nil {
 		if k.frame, err = p.request.append(k.frame, req); err != nil {
@@ -144,17 +150,17 @@ func (r refused) Unwrap() error { return r.error }
 // Handle has the host half answer f with h, whose ctx ends when the trusted
 // half gave up or Serve ends. The text of its error, cut at 1024 bytes, is sent
 // to the trusted half. A panic in it is logged and answered "internal error".
-// A []byte that it returns is read once more after that, and must not be written
-// to.
+// A []byte that it returns is read until it was sent, of which h is not told: it
+// must not be changed any more.
 //
 // Handle panics if mux handles a call of that name already.
 func (f Func[Req, Resp]) Handle(mux *Mux, h func(ctx context.Context, req Req) (Resp, error)) {
 	f.handle(mux, h, true)
 }
 
-// HandleBorrowed is Handle for a handler that keeps nothing of a request: it has
-// it until it returns, and its memory is used for another once it was answered.
-// The response may be of the same memory. See CallBorrowed.
+// HandleBorrowed is Handle for an h that keeps nothing of a request: its memory is
+// used again once the response was sent. That may share memory with the request.
+// See CallBorrowed for the sizes.
 func (f Func[Req, Resp]) HandleBorrowed(mux *Mux, h func(ctx context.Context, req Req) (Resp, error)) {
 	f.handle(mux, h, false)
 }
@@ -180,6 +186,7 @@ func (f Func[Req, Resp]) handle(mux *Mux, h func(context.Context, Req) (Resp, er
 			r.frame, err = p.response.append(r.frame, resp)
 		}
 		r.handling.Response = len(r.frame) - headerSize + len(r.tail)
+		r.lent = m.lends && err == nil // an error may refer to the request
 		return err
 	})
 }
@@ -220,7 +227,7 @@ func validate(name string, timeout time.Duration, concurrency int, limits ...int
 	}
 	for _, n := range limits {
 		if n < 0 || n > maxBody {
-			refuse(name, "limits are 0 to 64 MiB")
+			refuse(name, "MaxRequest and its like are 0 to 64 MiB")
 		}
 	}
 	if timeout < 0 {

@@ -173,6 +173,9 @@ func (l *line) giveUp(k *calling, err error) result {
 	case k.slot != nil && k.slot.calling == k && k.flow == nil:
 		l.abandon(k.slot)
 	case k.slot == nil && l.withdraw(k):
+		if err == context.DeadlineExceeded {
+			err = errNoTurn
+		}
 	default:
 		l.mu.Unlock()
 		return <-k.done

@@ -23,12 +23,14 @@ type Mux struct {
 	// accepted yet. If zero, 64.
 	Connections int
 
-	// BusyPoll is for how long the host half goes on looking for the next request
-	// after one, before it sleeps until it is woken. A trusted half that asks again
-	// at once is then spared that wake, on many machines half of the time of a
-	// short call; 50 microseconds will do. For that long a processor is busy after
-	// requests, seldom where it was in vain before. If zero, or if there is one
-	// processor only, nothing polls. The trusted half never does.
+	// BusyPoll is how long a connection is polled for more after something came,
+	// before the host half sleeps. A trusted half that asks again at once is spared
+	// the wake of its host, on many machines half of the time of a short call. 50
+	// microseconds is a good value: with more, other connections wait for it. It
+	// takes a processor while nobody else wants that, which counts for a CPU quota,
+	// and is done the less the more often it was in vain. If zero, if the host half
+	// may run on one processor only when it starts, or if the connection has no
+	// descriptor, nothing polls. The trusted half never does.
 	BusyPoll time.Duration
 
 	// Interceptors see every call; the first is the outermost.
@@ -135,7 +137,7 @@ func (m *Mux) bind(s Service) (map[string]*offered, error) {
 		if h.line != call.line {
 			return nil, fmt.Errorf("ocall: its handler: %w", difference(call.line, h.line))
 		}
-		o := &offered{method: h.method, answer: intercepted(m.Interceptors, h.answer)}
+		o := &offered{method: h.method, answer: intercepted(m.Interceptors, contained(h.answer))}
 		if h.concurrency > 0 {
 			o.turns = make(chan struct{}, h.concurrency)
 		}

@@ -32,6 +32,15 @@ func (p *pace) restart() {
 	}
 }
 
+// left is how long k may still take, whose connection l was lost. What no tick
+// saw is new.
+func (k *calling) left(l *line) time.Duration {
+	if k.deadline.at == 0 {
+		return k.deadline.timeout
+	}
+	return k.deadline.at - time.Since(l.pace.began)
+}
+
 // sweep is what one tick saw.
 type sweep struct {
 	now  time.Duration
@@ -112,7 +121,7 @@ func (l *line) sweepQueue(s *sweep, q *fifo[*calling]) (gone []*method) {
 	for _, k := range q.waiting() {
 		if s.passed(&k.deadline) {
 			gone = append(gone, k.method)
-			k.done <- result{err: context.DeadlineExceeded} // k is its caller's from here on
+			k.done <- result{err: errNoTurn} // k is its caller's from here on
 			continue
 		}
 		kept = append(kept, k)

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,6 +46,155 @@ func newRestarting(t *testing.T, mux *ocall.Mux, s ocall.Service) *restarting {
 	t.Setenv(ocall.AddressVariable, "unix:"+r.path)
 	r.start()
 	return r
+}
+
+// A connection that may be dialled again costs its calls nothing.
+func TestReconnectIsFree(t *testing.T) {
+	dir := startPeer(t)
+	t.Setenv(ocall.AddressVariable, "unix:"+filepath.Join(dir, "calls"))
+	for _, policy := range []ocall.Reconnect{ocall.Fail, ocall.Retry} {
+		conn, err := ocall.Dialer{Reconnect: policy}.Dial(t.Context(), peerService)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		call, buf := echo, make([]byte, 64)
+		call.Idempotent = true
+		got := testing.AllocsPerRun(500, func() {
+			if _, err := call.Call(t.Context(), conn, buf); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if got > 4 && !raced {
+			t.Errorf("%d: %.1f allocations", policy, got)
+		}
+	}
+}
+
+// A long request is sent again as it was.
+func TestLongRequestIsSentAgain(t *testing.T) {
+	type content struct{ Data []byte }
+	f := ocall.Func[content, int]{Name: "f", Check: ocall.Unchecked[content, int], MaxRequest: 2 << 20, Timeout: long, Idempotent: true}
+	raw := large
+	raw.Idempotent = true
+	var mux ocall.Mux
+	count := func(b []byte) int { return bytes.Count(b, []byte{7}) }
+	f.Handle(&mux, func(_ context.Context, c content) (int, error) { return count(c.Data), nil })
+	raw.Handle(&mux, func(_ context.Context, b []byte) ([]byte, error) { return make([]byte, count(b)), nil })
+	s := ocall.Service{f, raw}
+	l := listen(t)
+	go mux.Serve(t.Context(), l, s)
+	var dials int
+	d := ocall.Dialer{Reconnect: ocall.Retry, Connect: func(ctx context.Context) (net.Conn, error) {
+		if dials++; dials%2 == 0 {
+			return net.Dial("unix", l.Addr().String())
+		}
+		here, there := net.Pipe()
+		go func() { // a host that reads a request, and goes
+			defer there.Close()
+			h := host{t, there}
+			h.next()
+			h.Write(helloOf(s))
+			h.next()
+		}()
+		return here, nil
+	}}
+	for name, call := range map[string]func(*ocall.Conn) (int, error){
+		"encoded": func(conn *ocall.Conn) (int, error) {
+			return f.Call(t.Context(), conn, content{bytes.Repeat([]byte{7}, 1<<20)})
+		},
+		"raw": func(conn *ocall.Conn) (int, error) {
+			b, err := raw.Call(t.Context(), conn, bytes.Repeat([]byte{7}, 1<<20))
+			return len(b), err
+		},
+		"short": func(conn *ocall.Conn) (int, error) {
+			b, err := raw.Call(t.Context(), conn, bytes.Repeat([]byte{7}, 1<<10))
+			return len(b) << 10, err
+		},
+	} {
+		conn, err := d.Dial(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := call(conn); err != nil || n != 1<<20 {
+			t.Errorf("%s: %d, %v", name, n, err)
+		}
+		conn.Close()
+		dials = 0
+	}
+}
+
+// A host of another build is dialled once; why nobody is there is said.
+func TestWhyItIsNotDialledAgain(t *testing.T) {
+	f, other := declare[string, string]("f"), declare[string, int]("f")
+	other.Timeout = f.Timeout
+	var mux, rebuilt ocall.Mux
+	f.Handle(&mux, func(_ context.Context, s string) (string, error) { return s, nil })
+	other.Handle(&rebuilt, func(context.Context, string) (int, error) { return 0, nil })
+	host := newRestarting(t, &mux, ocall.Service{f})
+	var dials atomic.Int32
+	d := ocall.Dialer{Reconnect: ocall.Fail, Connect: func(ctx context.Context) (net.Conn, error) {
+		dials.Add(1)
+		return net.Dial("unix", host.path)
+	}}
+	conn, err := d.Dial(t.Context(), ocall.Service{f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	host.stop()
+	until(t, "the end is heard of", func() bool { return conn.Err() != nil })
+	soon := f
+	soon.Timeout = 300 * time.Millisecond
+	if _, err := soon.Call(t.Context(), conn, ""); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, syscall.ENOENT) {
+		t.Error(err)
+	}
+	host.mux, host.s = &rebuilt, ocall.Service{other}
+	host.start()
+	for range 3 {
+		if _, err := f.Call(t.Context(), conn, ""); !errors.Is(err, ocall.ErrMismatch) {
+			t.Error(err)
+		}
+	}
+	before := dials.Load()
+	if _, err := f.Call(t.Context(), conn, ""); !errors.Is(err, ocall.ErrMismatch) || dials.Load() != before {
+		t.Errorf("%v, dialled %d times more", err, dials.Load()-before)
+	}
+}
+
+// An interceptor sees panics and answers that are too long, as callers do.
+func TestInterceptorsSeeEveryFailure(t *testing.T) {
+	f := declare[string, []byte]("f")
+	f.MaxResponse = 10
+	var seen []string
+	var log bytes.Buffer
+	mux := ocall.Mux{Interceptors: []ocall.Interceptor{
+		ocall.LogCalls(slog.New(slog.NewTextHandler(&log, nil))),
+		func(ctx context.Context, _ *ocall.Handling, next func(context.Context) error) error {
+			err := next(ctx)
+			seen = append(seen, fmt.Sprint(err))
+			return err
+		},
+	}}
+	f.Handle(&mux, func(_ context.Context, how string) ([]byte, error) {
+		if how == "panic" {
+			panic(how)
+		}
+		return make([]byte, 11), nil
+	})
+	conn := connect(t, &mux, ocall.Service{f})
+	for _, how := range []string{"panic", "long"} {
+		var said *ocall.HostError
+		if _, err := f.Call(t.Context(), conn, how); !errors.As(err, &said) {
+			t.Error(err)
+		}
+	}
+	if want := []string{"internal error", "a response of 11 bytes, 10 allowed"}; !slices.Equal(seen, want) {
+		t.Errorf("%q", seen)
+	}
+	if n := strings.Count(log.String(), "level=WARN"); n != 2 {
+		t.Errorf("%d warnings:\n%s", n, log.String())
+	}
 }
 
 func TestHostIsRestarted(t *testing.T) {

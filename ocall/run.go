@@ -16,6 +16,7 @@ type run struct {
 	body     []byte
 	frame    []byte // of the answer
 	tail     []byte // of its body, the handler's own
+	lent     bool   // nobody refers to body once this was answered
 	flow     *flow  // of a stream
 	handling Handling
 }
@@ -60,12 +61,41 @@ var errInternal = errors.New("internal error")
 func (r *run) answer() {
 	err := errInternal // stands if the handler does not return
 	defer func() {
-		if p := recover(); p != nil {
-			r.session.log.ErrorContext(&r.ctx, "ocall: a handler panicked", "call", r.call.name, "panic", p, "stack", string(debug.Stack()))
-		}
+		r.panicked(recover())
 		r.finish(err)
 	}()
 	err = r.handle()
+}
+
+// contained is inner, for the interceptors around it: its panic is an error, and
+// so is a response that is too long.
+func contained(inner answer) answer {
+	return func(ctx context.Context, r *run) (err error) {
+		defer func() {
+			if r.panicked(recover()) {
+				err = errInternal
+			}
+		}()
+		if err := inner(ctx, r); err != nil {
+			return err
+		}
+		return r.fits()
+	}
+}
+
+// panicked reports whether p is a panic, which it logs.
+func (r *run) panicked(p any) bool {
+	if p != nil {
+		r.session.log.ErrorContext(&r.ctx, "ocall: a handler panicked", "call", r.call.name, "panic", p, "stack", string(debug.Stack()))
+	}
+	return p != nil
+}
+
+func (r *run) fits() error {
+	if n := len(r.frame) - headerSize + len(r.tail); uint64(n) > uint64(r.call.maxResponse) {
+		return fmt.Errorf("a response of %d bytes, %d allowed", n, r.call.maxResponse)
+	}
+	return nil
 }
 
 // handle runs the handler when its turn comes.
@@ -83,10 +113,7 @@ func (r *run) handle() error {
 	if err := r.call.answer(&r.ctx, r); err != nil {
 		return err
 	}
-	if n := len(r.frame) - headerSize + len(r.tail); uint64(n) > uint64(r.call.maxResponse) {
-		return fmt.Errorf("a response of %d bytes, %d allowed", n, r.call.maxResponse)
-	}
-	return nil
+	return r.fits() // whatever interceptors made of that
 }
 
 func (r *run) enter(turns chan struct{}) error {
@@ -121,7 +148,7 @@ func (r *run) giveBack() {
 }
 
 func (r *run) finish(err error) {
-	if r.call.lends && err == nil { // an error may refer to the request
+	if r.lent {
 		defer r.giveBack()
 	}
 	r.cancel() // nothing is sent from here on, whoever tries

@@ -69,7 +69,7 @@ func (s Stream[Req, Up, Down]) open(ctx context.Context, c *Conn, req Req) (*Flo
 	m := c.methods[s.Name]
 	p, ok := planOf[streamPlan[Req, Up, Down]](m)
 	if !ok || m.maxRequest != limit(s.MaxRequest) || *m.stream != s.limits() {
-		return nil, fmt.Errorf("%w: not in the service that was dialled", ErrMismatch)
+		return nil, errUndeclared
 	}
 	k := newCalling()
 	frame, err := p.request.append(k.frame, req)
