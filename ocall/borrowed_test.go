@@ -9,8 +9,10 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cleave-sdk/cleave/ocall"
 )
@@ -18,7 +20,12 @@ import (
 // lent connects to a host that has of large what it needs while it answers.
 func lent(t *testing.T) *ocall.Conn {
 	var mux ocall.Mux
-	large.HandleBorrowed(&mux, echoes)
+	large.HandleBorrowed(&mux, func(_ context.Context, b []byte) ([]byte, error) {
+		if cap(b) != len(b) {
+			return nil, fmt.Errorf("room for %d bytes with one of %d", cap(b), len(b))
+		}
+		return b, nil
+	})
 	return connect(t, &mux, ocall.Service{large})
 }
 
@@ -48,24 +55,26 @@ func TestBorrowed(t *testing.T) {
 
 // What is not lent stays as it is.
 func TestKeptMemoryStays(t *testing.T) {
-	var requests [][]byte
-	var mux ocall.Mux
-	large.Handle(&mux, func(_ context.Context, b []byte) ([]byte, error) {
-		requests = append(requests, b)
-		return b, nil
-	})
-	conn := connect(t, &mux, ocall.Service{large})
-	var responses [][]byte
-	for i := range 8 {
-		b, err := large.Call(t.Context(), conn, bytes.Repeat([]byte{byte(i)}, 100<<10))
-		if err != nil {
-			t.Fatal(err)
+	for _, size := range []int{100, 100 << 10} {
+		var requests, responses [][]byte
+		var mux ocall.Mux
+		large.Handle(&mux, func(_ context.Context, b []byte) ([]byte, error) {
+			requests = append(requests, b)
+			return b, nil
+		})
+		conn := connect(t, &mux, ocall.Service{large})
+		for i := range 8 {
+			b, err := large.Call(t.Context(), conn, bytes.Repeat([]byte{byte(i)}, size))
+			if err != nil {
+				t.Fatal(err)
+			}
+			responses = append(responses, b)
 		}
-		responses = append(responses, b)
-	}
-	for i := range 8 {
-		if n := bytes.Count(requests[i], []byte{byte(i)}) + bytes.Count(responses[i], []byte{byte(i)}); n != 200<<10 {
-			t.Errorf("of request and response %d, %d bytes are left", i, n)
+		for i := range 8 {
+			own := []byte{byte(i)}
+			if n := bytes.Count(requests[i], own) + bytes.Count(responses[i], own); n != 2*size {
+				t.Errorf("of request and response %d of %d bytes, %d are left", i, size, n)
+			}
 		}
 	}
 }
@@ -78,12 +87,17 @@ func TestBorrowedMemoryIsUsedAgain(t *testing.T) {
 	var mux ocall.Mux
 	large.HandleBorrowed(&mux, echoes)
 	decoded.Handle(&mux, func(_ context.Context, c content) (content, error) { return c, nil })
-	conn := connect(t, &mux, ocall.Service{large, decoded})
 	b := make([]byte, 1<<20)
+	block := large
+	block.Name, block.MaxRequest, block.MaxResponse = "block", 1<<20+28, 1<<20+28
+	block.HandleBorrowed(&mux, echoes)
+	conn := connect(t, &mux, ocall.Service{large, block, decoded})
+	sealed := make([]byte, block.MaxRequest)
 	tests := map[string]struct {
 		most uint64 // a call, of both halves
 		call func() error
 	}{
+		"block":   {200 << 10, func() error { return block.CallBorrowed(t.Context(), conn, sealed, func([]byte) error { return nil }) }}, // as long as it may be
 		"lent":    {200 << 10, func() error { return large.CallBorrowed(t.Context(), conn, b, func([]byte) error { return nil }) }},
 		"decoded": {7 << 20, func() error { _, err := decoded.Call(t.Context(), conn, content{b}); return err }}, // two encodings, two copies, two more to compare
 	}
@@ -133,6 +147,9 @@ func TestBorrowedFails(t *testing.T) {
 	if got := panics(func() { large.CallBorrowed(t.Context(), conn, nil, func([]byte) error { panic("mine") }) }); got != "mine" {
 		t.Error(got)
 	}
+	if got := panics(func() { large.CallBorrowed(t.Context(), conn, nil, nil) }); !strings.Contains(got, "use is nil") {
+		t.Error(got)
+	}
 	if got := panics(func() { large.HandleBorrowed(&mux, echoes) }); got == "" {
 		t.Error("handled twice")
 	}
@@ -145,7 +162,7 @@ func TestBorrowedFails(t *testing.T) {
 func TestErrorsAboutWhatWasLent(t *testing.T) {
 	refuse := large
 	refuse.Check = func(_, resp []byte) error {
-		if resp[0] == 'A' {
+		if len(resp) > 0 && resp[0] == 'A' {
 			return kept(resp[:16])
 		}
 		return nil
@@ -157,7 +174,7 @@ func TestErrorsAboutWhatWasLent(t *testing.T) {
 		if err != nil {
 			seen = err
 		}
-		return err
+		return nil // which answers nothing
 	}}
 	refuse.HandleBorrowed(&mux, func(_ context.Context, b []byte) ([]byte, error) {
 		if b[0] == 'B' {
@@ -171,8 +188,8 @@ func TestErrorsAboutWhatWasLent(t *testing.T) {
 	if err := refuse.CallBorrowed(t.Context(), conn, bytes.Repeat([]byte("A"), 100<<10), use); !errors.As(err, &own) {
 		t.Fatal(err)
 	}
-	if err := refuse.CallBorrowed(t.Context(), conn, bytes.Repeat([]byte("B"), 100<<10), use); err == nil {
-		t.Fatal("no error")
+	if err := refuse.CallBorrowed(t.Context(), conn, bytes.Repeat([]byte("B"), 100<<10), use); err != nil {
+		t.Fatal(err)
 	}
 	for range 4 {
 		if err := refuse.CallBorrowed(t.Context(), conn, bytes.Repeat([]byte("C"), 100<<10), use); err != nil {
@@ -270,5 +287,36 @@ func TestShelf(t *testing.T) {
 	s.Put(make([]byte, long))
 	if s.Take(long+1, 2*long) != nil || s.Take(100<<10, long-1) != nil || s.Take(long, long) == nil || s.Take(long, long) != nil {
 		t.Error("took what does not suit, or not what does")
+	}
+}
+
+// A call in use has to wait for the memory of its own outer one, and is told so.
+func TestCallsWhileBorrowing(t *testing.T) {
+	f := ocall.Func[[]byte, []byte]{Name: "f", Check: ocall.Unchecked[[]byte, []byte], MaxRequest: 100, MaxResponse: 100, Timeout: long}
+	var mux ocall.Mux
+	f.HandleBorrowed(&mux, echoes)
+	l := listen(t)
+	go mux.Serve(t.Context(), l, ocall.Service{f})
+	t.Setenv(ocall.AddressVariable, "unix:"+l.Addr().String())
+	for memory, fits := range map[int64]bool{200: false, 399: false, 400: true, 0: true} {
+		conn, err := ocall.Dialer{Memory: memory}.Dial(t.Context(), ocall.Service{f})
+		if err != nil {
+			t.Fatal(err)
+		}
+		inner := f
+		if !fits {
+			inner.Timeout = 50 * time.Millisecond
+		}
+		err = f.CallBorrowed(t.Context(), conn, []byte("outer"), func(b []byte) error {
+			_, err := inner.Call(t.Context(), conn, b)
+			if string(b) != "outer" {
+				t.Errorf("%d: %q", memory, b)
+			}
+			return err
+		})
+		if fits != (err == nil) || !fits && (!errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no turn in time")) {
+			t.Errorf("%d bytes: %v", memory, err)
+		}
+		conn.Close()
 	}
 }

@@ -1,5 +1,5 @@
 // Package ocall is how a trusted half asks its host for something, and
-// survives the answer.
+// survives the answer: remote procedure calls over a unix or TCP socket.
 //
 // A call is declared once, in a package that both halves import:
 //
@@ -56,10 +56,9 @@
 // Values only: booleans, integers, floats, strings, []byte, arrays, slices,
 // structs, optional fields (a pointer; nil is absent), maps with string,
 // integer, boolean or byte-array keys, [time.Time] (in UTC), and types that are
-// [encoding.BinaryAppender], [encoding.BinaryMarshaler] and
-// [encoding.BinaryUnmarshaler] (of a whole request or response, the first and
-// the last suffice). Anything else panics, with its path, when the service is
-// assembled; so does a type that is [Secret]. A nil slice or map arrives empty.
+// [encoding.BinaryAppender] and [encoding.BinaryUnmarshaler]. Anything else
+// panics, with its path, when the service is assembled; so does a type that is
+// [Secret]. A nil slice or map arrives empty.
 //
 // # Errors
 //
@@ -71,9 +70,11 @@
 // # Costs
 //
 // A system call of the trusted half leaves the enclave, so calls share them: 64
-// callers at once make less than one read or write for ten calls. Nothing in it
-// spins, no call sets a timer or reads a clock, and a connection that waits has one
-// goroutine. What calls under way take of memory, [Dialer.Memory] bounds.
+// callers at once make less than one read or write for ten calls. The trusted half
+// never spins, no call sets a timer or reads a clock, and a connection that waits
+// has one goroutine. What calls under way take of memory, [Dialer.Memory] bounds. A long body had better be a []byte of its own:
+// as a field of a struct it is copied and compared, which costs several times as
+// much.
 //
 // Two things are for those who measured that they need them: [Mux.BusyPoll] spares
 // a host half that is asked again at once its sleep, and [Func.CallBorrowed] and

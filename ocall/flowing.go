@@ -128,7 +128,7 @@ func (f *Flow[Out, In]) sendDoor(err error) error {
 }
 
 // Reader reads what f receives as one sequence of bytes, and ends as f does.
-// It uses buffers again, so that a stream of any length takes no more memory
+// It reuses its buffers, so that a stream of any length takes no more memory
 // than its window.
 func Reader[Out any](f *Flow[Out, []byte]) io.Reader { return &reading[Out]{flow: f} }
 

@@ -3,7 +3,6 @@ package ocall
 import (
 	"errors"
 	"io"
-	"slices"
 )
 
 // intake takes frames out of the bytes of a connection, in whatever pieces they
@@ -44,7 +43,7 @@ func (in *intake) room() []byte {
 	}
 	have := len(in.body)
 	if have == cap(in.body) {
-		in.body = slices.Grow(in.body, min(max(have, firstRoom), in.rest))
+		in.body = append(make([]byte, 0, have+min(max(have, firstRoom), in.rest)), in.body...) // no more: it may come back
 	}
 	return in.body[have:min(cap(in.body), have+in.rest, have+in.most)]
 }
@@ -145,7 +144,7 @@ func placeFrom(s *shelf, n, most uint32) []byte {
 }
 
 // clipped is body without what may be behind it.
-func clipped(body []byte) []byte { return slices.Clip(body) }
+func clipped(body []byte) []byte { return body[:len(body):len(body)] }
 
 // errInterrupted is when a wait was ended by interrupt.
 var errInterrupted = errors.New("interrupted")

@@ -11,7 +11,7 @@ import (
 type link struct {
 	nc     net.Conn
 	out    *writer
-	bodies shelf // that came; none is sent
+	bodies shelf // that came; what is sent has its own
 }
 
 // newLink has the kernel take as much at once as it will: whoever writes more

@@ -15,7 +15,11 @@ func (w *writer) pushLong(frame, tail []byte) (at position, mine bool) {
 
 // whole is a copy of both.
 func (w *writer) whole(frame, tail []byte) []byte {
-	return append(append(w.room(nil, len(tail))[:0], frame...), tail...)
+	b := w.room(nil, len(frame)+len(tail)-headerSize)
+	if b == nil {
+		b = make([]byte, 0, len(frame)+len(tail))
+	}
+	return append(append(b[:0], frame...), tail...)
 }
 
 // early is whole if pushLong would most likely copy, which is better done before

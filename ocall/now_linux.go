@@ -1,4 +1,4 @@
-//go:build !race
+//go:build !race && !386
 
 package ocall
 
@@ -20,6 +20,9 @@ func peekNow(fd uintptr, b []byte) (n, left int, err error) {
 	n, err = now(syscall.SYS_RECVFROM, fd, b, syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	return n, n, err
 }
+
+// yieldNow lets other threads have the processor.
+func yieldNow() { syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) }
 
 // now makes a system call on a descriptor that does not block. The scheduler is
 // not told, as it is of calls that may wait: it would wake its watchman each

@@ -13,3 +13,6 @@ func writeNow(uintptr, []byte) (int, error) { return 0, syscall.EAGAIN }
 func readNow(uintptr, []byte) (int, error) { return 0, syscall.EAGAIN }
 
 func peekNow(uintptr, []byte) (n, left int, err error) { return 0, 0, syscall.EAGAIN }
+
+// yieldNow leaves it to the kernel when other threads have the processor.
+func yieldNow() {}

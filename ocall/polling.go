@@ -11,15 +11,16 @@ import (
 // in vain, it is left out the next time, and the more often in a row the longer.
 //
 // A unix socket wakes whoever waits at its other end each time that something is
-// taken out of it, because there is room now. So what came is only looked at, and
+// taken out of it, because there is room now. So what came is only peeked at, and
 // taken out once it was answered, when the other end is awake anyway.
 type polling struct {
 	most    time.Duration // 0: never
+	single  bool          // goroutines have one thread
 	active  bool
-	since   time.Time
-	vain    int // times in a row
-	leave   int // times to leave out
-	looked  int // bytes still to be taken out
+	since   time.Time // something came
+	vain    int       // times in a row
+	leave   int       // times to leave out
+	peeked  int       // bytes still to be taken out
 	scratch []byte
 }
 
@@ -32,10 +33,11 @@ func newPolling(most time.Duration) polling {
 	if most <= 0 || runtime.NumCPU() == 1 { // who polls would be in the way of who is waited for
 		return polling{}
 	}
-	return polling{most: most, scratch: make([]byte, readBuffer)}
+	return polling{most: most, single: runtime.GOMAXPROCS(0) == 1, scratch: make([]byte, readBuffer)}
 }
 
-// begins reports whether to poll, now that something came.
+// begins reports whether to poll, now that something came and perhaps all of it.
+// After a peek it does.
 func (p *polling) begins() bool {
 	switch {
 	case p.most == 0:
@@ -46,8 +48,9 @@ func (p *polling) begins() bool {
 	case p.active:
 		p.vain = 0
 	}
-	p.active, p.since = true, time.Now()
+	p.active = true
 	runtime.Gosched() // whoever answers goes first
+	p.since = time.Now()
 	return true
 }
 
@@ -57,7 +60,7 @@ func (p *polling) goesOn() bool {
 		return false
 	}
 	if time.Since(p.since) < p.most {
-		runtime.Gosched()
+		p.giveWay()
 		return true
 	}
 	p.vain = min(p.vain+1, vainAtMost)
@@ -65,30 +68,43 @@ func (p *polling) goesOn() bool {
 	return false
 }
 
-// read is readNow, but where begins will be asked next, the kernel still has
-// what came until the time after that.
+// giveWay lets whoever wants the processor have it.
+func (p *polling) giveWay() {
+	yieldNow()
+	if p.single {
+		runtime.Gosched()
+	}
+}
+
+// read is readNow, or a peek at 4 KiB at most, which the next read takes out.
 func (p *polling) read(fd uintptr, b []byte, long bool) (n int, err error) {
-	full := p.looked > 0 && p.looked == len(p.scratch)
+	more := p.peeked > 0 && p.peeked == len(p.scratch) // most likely
 	if err := p.takeOut(fd); err != nil {
 		return 0, err
 	}
-	if p.most == 0 || p.leave > 0 || long || full {
-		return readNow(fd, b)
+	if p.most == 0 || p.leave > 0 || long || more {
+		n, err = readNow(fd, b)
+	} else {
+		n, p.peeked, err = peekNow(fd, b[:min(len(b), len(p.scratch))])
 	}
-	n, p.looked, err = peekNow(fd, b[:min(len(b), len(p.scratch))])
+	if p.active && n == len(b) { // begins will not be asked
+		p.since = time.Now()
+	}
 	return n, err
 }
 
+// takeOut ends a peek. Whoever closes a socket without tells the other end that
+// something was lost.
 func (p *polling) takeOut(fd uintptr) error {
-	for p.looked > 0 {
-		n, err := readNow(fd, p.scratch[:p.looked])
+	for p.peeked > 0 {
+		n, err := readNow(fd, p.scratch[:p.peeked])
 		if err != nil {
 			return err
 		}
 		if n <= 0 {
 			return io.ErrUnexpectedEOF
 		}
-		p.looked -= n
+		p.peeked -= n
 	}
 	return nil
 }

@@ -113,6 +113,31 @@ func TestPollingEndsUnderAFlood(t *testing.T) {
 	})
 }
 
+// Whoever reads no answers is not listened to any more.
+func TestPollingEndsWithTheWriter(t *testing.T) {
+	f := declare[[]byte, []byte]("f")
+	l := listen(t)
+	mux := ocall.Mux{BusyPoll: time.Hour, Connections: 1}
+	f.Handle(&mux, echoes)
+	go mux.Serve(t.Context(), l, ocall.Service{f})
+	nc, err := net.Dial("unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	h := host{t, nc} // the trusted half
+	h.Write(helloOf(ocall.Service{f}))
+	h.next()
+	nc.(*net.UnixConn).CloseRead()
+	h.Write(asked{kind: kindRequest}.bytes())
+	within(t, "its session", func() {
+		conn := dial(t, l, ocall.Service{f}) // in its place
+		if _, err := f.Call(t.Context(), conn, nil); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // What comes in many pieces, or many at once, is read once each.
 func TestPollingReadsOnce(t *testing.T) {
 	f := declare[[]byte, []byte]("f")

@@ -1,7 +1,6 @@
 package ocall
 
 import (
-	"cmp"
 	"errors"
 	"io"
 	"net"
@@ -115,6 +114,7 @@ func (r *receiver) empty(fd uintptr) (done bool, err error) {
 		n, err := r.poll.read(fd, room, r.in.rest > 0)
 		switch {
 		case err == syscall.EAGAIN && !r.over.Load() && r.poll.goesOn():
+			r.idle()
 			continue
 		case err == syscall.EAGAIN:
 			r.doubt.ends()
@@ -143,7 +143,8 @@ func (r *receiver) empty(fd uintptr) (done bool, err error) {
 			continue
 		}
 		if r.over.Load() { // a flood may not keep from the end
-			return true, cmp.Or(r.poll.takeOut(fd), errInterrupted)
+			r.poll.takeOut(fd)
+			return true, errInterrupted
 		}
 		r.idle() // nor others from their turn
 		runtime.Gosched()

@@ -41,9 +41,11 @@ func newSession(nc net.Conn, o *offer, log *slog.Logger) *session {
 }
 
 // yield sends answers, and lets handlers go on if there are several, before more
-// is read.
+// is read. Where nothing can be sent, nothing need be read.
 func (s *session) yield() {
-	s.out.flush(false)
+	if s.out.flush(false) != nil {
+		s.receiver.over.Store(true)
+	}
 	if s.taken > 1 {
 		runtime.Gosched()
 	}
