@@ -62,10 +62,14 @@ func dial(b *testing.B, dir, name string) *ocall.Conn {
 
 func (p peers) ourSample() error { return call(p.ours) }
 
+func (p peers) parkedSample() error { return call(p.parked) }
+
 func call(c *ocall.Conn) error {
 	_, err := echoSample.Call(context.Background(), c, sample)
 	return err
 }
+
+func (p peers) rpcSample() error { return p.rpc.Call("Echo.Sample", &sample, new(Sample)) }
 
 func (p peers) grpcSample() error {
 	_, err := p.grpc.EchoSample(context.Background(), &echopb.Sample{
@@ -84,13 +88,19 @@ func BenchmarkRatioGRPC(b *testing.B) {
 // the next request.
 func BenchmarkRatioGRPCParked(b *testing.B) {
 	p := connect(b)
-	ratio.Report(b, repeat(200, p.grpcSample), repeat(200, func() error { return call(p.parked) }))
+	ratio.Report(b, repeat(200, p.grpcSample), repeat(200, p.parkedSample))
 }
 
 // BenchmarkRatioNetRPC is the same over net/rpc, which encodes by gob.
 func BenchmarkRatioNetRPC(b *testing.B) {
 	p := connect(b)
-	ratio.Report(b, repeat(500, func() error { return p.rpc.Call("Echo.Sample", &sample, new(Sample)) }), repeat(500, p.ourSample))
+	ratio.Report(b, repeat(500, p.rpcSample), repeat(500, p.ourSample))
+}
+
+// BenchmarkRatioNetRPCParked is as BenchmarkRatioGRPCParked.
+func BenchmarkRatioNetRPCParked(b *testing.B) {
+	p := connect(b)
+	ratio.Report(b, repeat(500, p.rpcSample), repeat(500, p.parkedSample))
 }
 
 // BenchmarkRatioGRPC64 has 64 callers on one connection.
@@ -105,6 +115,12 @@ var large = make([]byte, 1<<20)
 func (p peers) grpcLarge() error {
 	_, err := p.grpc.EchoBytes(context.Background(), &echopb.Bytes{Data: large})
 	return err
+}
+
+// BenchmarkRatioGRPC64Parked is as BenchmarkRatioGRPCParked.
+func BenchmarkRatioGRPC64Parked(b *testing.B) {
+	p := connect(b)
+	ratio.Report(b, together(64, 10, p.grpcSample), together(64, 10, p.parkedSample))
 }
 
 // BenchmarkRatioGRPC1M sends 1 MiB there and back. Neither half keeps it.
