@@ -2,10 +2,16 @@ package ocall_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/cleave-sdk/cleave/internal/sim"
 	"github.com/cleave-sdk/cleave/ocall"
+	"github.com/cleave-sdk/cleave/ocall/quotes"
+	"github.com/cleave-sdk/cleave/ocall/usual"
 )
 
 func FuzzHeader(f *testing.F) {
@@ -96,6 +102,100 @@ func FuzzEncode(f *testing.F) {
 		}
 		if _, err := ocall.Decode[all](enc); err != nil {
 			t.Errorf("%x: %v", enc, err)
+		}
+	})
+}
+
+// ready is a ready-made call, as both halves have what the other one sent.
+type ready func(t *testing.T, request, response []byte)
+
+// readyMade are the calls that come with this module.
+var readyMade = []ready{
+	readyFunc(usual.Get), readyFunc(usual.Put), readyFunc(usual.List), readyFunc(usual.Delete),
+	readyFunc(usual.TimeAsTheHostClaims), readyFunc(usual.Log), readyFunc(quotes.Target), readyFunc(quotes.Make),
+}
+
+func readyFunc[Req, Resp any](f ocall.Func[Req, Resp]) ready {
+	requests, responses := ocall.Decoder[Req](uint32(f.MaxRequest)), ocall.Decoder[Resp](uint32(f.MaxResponse))
+	return func(t *testing.T, request, response []byte) {
+		req, asked := decoded(t, f.Name+": request", requests, request)
+		resp, answered := decoded(t, f.Name+": response", responses, response)
+		if asked && answered {
+			f.Check(req, resp) // whatever it says, it does not panic
+		}
+	}
+}
+
+// decoded fails t if what b means is not what it says: a value has one encoding.
+func decoded[T any](t *testing.T, what string, decode func([]byte) (T, error), b []byte) (v T, ok bool) {
+	v, err := decode(bytes.Clone(b))
+	if err != nil {
+		return v, false
+	}
+	if again, err := ocall.Encode(v); err != nil || !bytes.Equal(again, b) {
+		t.Errorf("%s: %x came back as %x, %v", what, b, again, err)
+	}
+	return v, true
+}
+
+// genuine adds a call as it is when nobody misbehaves, and cut anywhere.
+func genuine[Req, Resp any](f *testing.F, call ocall.Func[Req, Resp], req Req, resp Resp) {
+	if err := call.Check(req, resp); err != nil {
+		f.Fatal(call.Name, err)
+	}
+	request, err := ocall.Encode(req)
+	if err != nil {
+		f.Fatal(err)
+	}
+	response, err := ocall.Encode(resp)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(request, response)
+	for n := 0; n < len(request); n += 1 + n/64 {
+		f.Add(request[:n], response)
+	}
+	for n := 0; n < len(response); n += 1 + n/64 {
+		f.Add(request, response[:n])
+	}
+}
+
+// huge is a length that nothing has, behind its head.
+const huge = "\x7f\xff\xff\xff\xff\xff\xff\xff"
+
+func FuzzPayloads(f *testing.F) {
+	content := []byte("content")
+	sum := sha256.Sum256(content)
+	now := time.Date(2026, time.May, 4, 3, 2, 1, 500, time.UTC)
+	genuine(f, usual.Get, usual.Want{Name: "a"}, content)
+	genuine(f, usual.Get, usual.Want{Name: "a", SHA256: &sum}, content)
+	genuine(f, usual.Put, usual.Blob{Name: "a", Content: content}, sum)
+	genuine(f, usual.List, usual.Range{Prefix: "b.", After: "b.1"}, []string{"b.2", "b.3"})
+	genuine(f, usual.Delete, "a", ocall.None{})
+	genuine(f, usual.TimeAsTheHostClaims, usual.Bounds{NotBefore: now, Within: time.Hour}, now.Add(time.Minute))
+	genuine(f, usual.TimeAsTheHostClaims, usual.Bounds{}, now)
+	genuine(f, usual.Log, usual.Line{Level: slog.LevelWarn, Message: "full", Attrs: []usual.Attr{{Key: "free", Value: "0"}}}, ocall.None{})
+	m, err := sim.New()
+	if err != nil {
+		f.Fatal(err)
+	}
+	target := m.QuotingEnclave()
+	genuine(f, quotes.Target, struct{}{}, target.Append(nil))
+	report := m.Enclave(sim.Identity{}).Report(target, [64]byte{1})
+	quote, err := m.Quote(report)
+	if err != nil {
+		f.Fatal(err)
+	}
+	genuine(f, quotes.Make, report.Append(nil), quote)
+	for _, odd := range []string{
+		"", "\x60", "\x40", "\x80", "\xa0", "\xf6", "\x78\x192026-05-04T03:02:01+02:00", // of another zone
+		"\x5b" + huge, "\x7b" + huge, "\x9b" + huge, "\xbb" + huge, "\xa2\x64Name\x7b" + huge,
+	} {
+		f.Add([]byte(odd), []byte(odd))
+	}
+	f.Fuzz(func(t *testing.T, request, response []byte) {
+		for _, call := range readyMade {
+			call(t, request, response)
 		}
 	})
 }
