@@ -99,7 +99,7 @@ func TestBorrowedMemoryIsUsedAgain(t *testing.T) {
 	}{
 		"block":   {200 << 10, func() error { return block.CallBorrowed(t.Context(), conn, sealed, func([]byte) error { return nil }) }}, // as long as it may be
 		"lent":    {200 << 10, func() error { return large.CallBorrowed(t.Context(), conn, b, func([]byte) error { return nil }) }},
-		"decoded": {7 << 20, func() error { _, err := decoded.Call(t.Context(), conn, content{b}); return err }}, // two encodings, two copies, two more to compare
+		"decoded": {5 << 20, func() error { _, err := decoded.Call(t.Context(), conn, content{b}); return err }}, // two encodings, two copies
 	}
 	for name, test := range tests {
 		if err := test.call(); err != nil {
@@ -309,6 +309,15 @@ func TestCallsWhileBorrowing(t *testing.T) {
 		}
 		err = f.CallBorrowed(t.Context(), conn, []byte("outer"), func(b []byte) error {
 			_, err := inner.Call(t.Context(), conn, b)
+			if ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond); !fits {
+				_, sooner := f.Call(ctx, conn, b)
+				if !strings.Contains(sooner.Error(), "no turn in time") {
+					t.Error(sooner)
+				}
+				cancel()
+			} else {
+				cancel()
+			}
 			if string(b) != "outer" {
 				t.Errorf("%d: %q", memory, b)
 			}

@@ -29,6 +29,9 @@ func newCodec[T any](path string, limit uint32) (codec[T], string) {
 	case bytesKind:
 		return rawCodec[T]{}, shape.text
 	case arrayOfBytesKind:
+		if shape.n > uint64(limit) {
+			refuse(path, "is longer than its limit")
+		}
 		return arrayCodec[T]{}, shape.text
 	case binaryKind:
 		return &binaryCodec[T]{}, shape.text
@@ -94,9 +97,11 @@ func (arrayCodec[T]) append(b []byte, v T) ([]byte, error) {
 }
 
 func (arrayCodec[T]) decode(body []byte) (v T, err error) {
-	if bytes := reflect.ValueOf(&v).Elem().Bytes(); copy(bytes, body) != len(body) || len(body) != len(bytes) {
+	array := reflect.ValueOf(&v).Elem()
+	if len(body) != array.Len() {
 		return v, errShape
 	}
+	copy(array.Bytes(), body)
 	return v, nil
 }
 

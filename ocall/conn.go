@@ -176,8 +176,8 @@ func (c *Conn) askAgain(ctx context.Context, k *calling, asked calling, left tim
 // lost reports whether err says that a connection ended, and not because of
 // what the host sent on it.
 func lost(err error) bool {
-	var said *HostError
-	return errors.Is(err, ErrClosed) && !errors.Is(err, ErrViolation) && !errors.As(err, &said)
+	var said *HostError // whose own errors are not asked
+	return !errors.As(err, &said) && errors.Is(err, ErrClosed) && !errors.Is(err, ErrViolation)
 }
 
 // begin opens a stream for k, on another connection if one is lost before that.
@@ -190,7 +190,7 @@ func (c *Conn) begin(ctx context.Context, k *calling) (*line, error) {
 	if !c.unsent(k, err) {
 		return l, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, k.deadline.timeout)
+	ctx, cancel := context.WithTimeout(ctx, k.left(l))
 	defer cancel()
 	for {
 		if l, err = c.live(ctx); err != nil {
@@ -234,20 +234,40 @@ func (c *Conn) replace(ctx context.Context) (*line, error) {
 		if err := l.ended(); err == nil || !lost(err) {
 			return l, err // another's work
 		}
-		if err := c.pause(ctx, l.wasUseful()); err != nil && last != nil {
-			return nil, fmt.Errorf("no connection in time: %w: %w", err, last)
-		} else if err != nil {
-			return nil, err
+		if err := c.pause(ctx, l.wasUseful()); err != nil {
+			return nil, unreached(err, last)
 		}
-		last = c.dial(ctx)
+		last = c.dialOpen(ctx)
 		switch {
 		case errors.Is(last, ErrViolation) || errors.Is(last, ErrMismatch):
 			c.refused = last
 		case last != nil && ctx.Err() != nil:
-			return nil, last
+			return nil, unreached(ctx.Err(), last)
 		}
 	}
 	return nil, c.refused
+}
+
+// unreached is err, and why the last attempt came to nothing.
+func unreached(err, last error) error {
+	if last == nil || err == ErrClosed {
+		return err
+	}
+	return fmt.Errorf("no connection in time: %w: %w", err, last)
+}
+
+// dialOpen is dial, ended by Close.
+func (c *Conn) dialOpen(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		defer cancel()
+		select {
+		case <-c.closed:
+		case <-ctx.Done():
+		}
+	}()
+	return c.dial(ctx)
 }
 
 // pause waits before a connection is dialled again: not at all after one that

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -20,7 +21,8 @@ func ErrorType[T error](code string) DeclaredError { return errorType[T](code) }
 
 // ErrorValue declares one error: when a handler returns it, or an error that
 // wraps it, the caller finds it by [errors.Is]. The errors that a caller gets
-// without its host, those of this package and of package context, are refused.
+// without its host are refused: those of this package, of package context, and
+// [io.EOF].
 func ErrorValue(code string, err error) DeclaredError { return errorValue{code, err} }
 
 // declared is a DeclaredError as Call and Handle use it.
@@ -59,7 +61,7 @@ func (e errorValue) declare(path string) *declared {
 	if e.err == nil {
 		refuse(path, "error "+e.code+" is nil")
 	}
-	for _, own := range []error{ErrViolation, ErrClosed, ErrMismatch, ErrLimit, context.Canceled, context.DeadlineExceeded} {
+	for _, own := range []error{ErrViolation, ErrClosed, ErrMismatch, ErrLimit, context.Canceled, context.DeadlineExceeded, io.EOF} {
 		if errors.Is(e.err, own) {
 			refuse(path, "error "+e.code+" is what a caller concludes without its host")
 		}

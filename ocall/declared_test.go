@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 	"sync/atomic"
@@ -39,7 +40,7 @@ func (gone) Is(target error) bool { return target == ocall.ErrClosed }
 // What the host says is no end of a connection, and nothing is asked again for
 // it.
 func TestHostCannotConclude(t *testing.T) {
-	for _, own := range []error{ocall.ErrClosed, ocall.ErrViolation, ocall.ErrMismatch, ocall.ErrLimit, context.Canceled, context.DeadlineExceeded} {
+	for _, own := range []error{ocall.ErrClosed, ocall.ErrViolation, ocall.ErrMismatch, ocall.ErrLimit, context.Canceled, context.DeadlineExceeded, io.EOF} {
 		f := declare[string, string]("f")
 		f.Errors = []ocall.DeclaredError{ocall.ErrorValue("own", fmt.Errorf("wrapped: %w", own))}
 		if got := panics(func() { _ = ocall.Service{f}.String() }); !strings.Contains(got, "concludes") {

@@ -41,8 +41,9 @@ type Dialer struct {
 	// is no room wait for their turn; small ones may go first, but not for ever.
 	//
 	// Dial fails with ErrLimit if one call alone needs more. If zero, only their
-	// number is bounded. Beside that, a connection keeps up to 9 MiB of buffers to
-	// use them again, and more that the garbage collector may take.
+	// number is bounded. Beside that, a call that waits for its turn holds its
+	// encoded request, and a connection keeps up to 9 MiB of buffers to use them
+	// again, and more that the garbage collector may take.
 	Memory int64
 
 	// Connect opens the connection. If nil, it goes to where AddressVariable says.

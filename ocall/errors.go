@@ -30,7 +30,7 @@ var (
 var errUndeclared = fmt.Errorf("%w: not in the service that was dialled, or declared otherwise there", ErrMismatch)
 
 // errNoTurn is when nothing was sent.
-var errNoTurn = fmt.Errorf("no turn in time, as calls under way have all places or all of Dialer.Memory: %w", context.DeadlineExceeded)
+var errNoTurn = fmt.Errorf("no turn in time, as calls under way have all places, all of its Concurrency or all of Dialer.Memory: %w", context.DeadlineExceeded)
 
 // A HostError is what the host answered instead of a value. It is a claim: the
 // host may say anything at any time, so no decision should hang on it that the

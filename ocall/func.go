@@ -113,7 +113,7 @@ func (f Func[Req, Resp]) call(ctx context.Context, c *Conn, k *calling, req Req,
 			return resp, err
 		}
 	}
-	k.method, k.deadline.timeout, k.keeps = m, f.timeout(), keeps && p.response.keeps()
+	k.method, k.deadline, k.keeps = m, deadline{timeout: f.timeout()}, keeps && p.response.keeps()
 	body, err := c.ask(ctx, k, f.Idempotent)
 	if err != nil {
 		return resp, err
@@ -173,6 +173,7 @@ func (f Func[Req, Resp]) handle(mux *Mux, h func(context.Context, Req) (Resp, er
 	p, _ := planOf[plan[Req, Resp]](m)
 	m.lends = !keeps || !p.request.keeps()
 	mux.add(m, func(ctx context.Context, r *run) error {
+		r.lent = false // an error may refer to the request
 		req, err := p.request.decode(clipped(r.body))
 		if err != nil {
 			return fmt.Errorf("no request: %w", err)
@@ -182,11 +183,11 @@ func (f Func[Req, Resp]) handle(mux *Mux, h func(context.Context, Req) (Resp, er
 			return err
 		}
 		r.frame = r.frame[:headerSize] // an interceptor may have had another answer
+		r.lent = m.lends
 		if r.tail = p.response.long(resp); r.tail == nil {
 			r.frame, err = p.response.append(r.frame, resp)
 		}
 		r.handling.Response = len(r.frame) - headerSize + len(r.tail)
-		r.lent = m.lends && err == nil // an error may refer to the request
 		return err
 	})
 }

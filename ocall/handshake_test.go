@@ -49,7 +49,7 @@ func pair(t *testing.T) (net.Conn, *net.UnixConn) {
 }
 
 func surfaceOf(text string) []byte {
-	f := sha256.Sum256([]byte("ocall surface 2\n" + text))
+	f := sha256.Sum256([]byte("ocall surface 3\n" + text))
 	b := helloOf(nil)
 	copy(b[32:], f[:])
 	return append(b, asked{kind: kindSurface, length: uint32(len(text)), body: []byte(text)}.bytes()...)

@@ -9,6 +9,7 @@ const (
 
 	defaultTimeout = 30 * time.Second
 	greetTimeout   = 10 * time.Second
+	lingerTimeout  = time.Second // for the other half to read the last answers
 
 	// tick is how exactly a connection keeps deadlines: see pace. A timer that is
 	// nearer than the kernel's own tick of 1 to 10 ms costs each wait a tenth of a

@@ -71,6 +71,111 @@ func TestReconnectIsFree(t *testing.T) {
 	}
 }
 
+// What a call left behind is not another's: how long it had, for instance.
+func TestTimeoutAfterALoss(t *testing.T) {
+	f := declare[string, string]("f")
+	slow := make(chan bool)
+	var mux ocall.Mux
+	f.Handle(&mux, func(_ context.Context, s string) (string, error) {
+		if s == "slow" {
+			<-slow
+		}
+		return s, nil
+	})
+	host := newRestarting(t, &mux, ocall.Service{f})
+	conn, err := ocall.Dialer{Reconnect: ocall.Fail}.Dial(t.Context(), ocall.Service{f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for range 3 {
+		first := f
+		first.Timeout = 150 * time.Millisecond
+		time.AfterFunc(60*time.Millisecond, func() { slow <- true }) // a tick has seen it
+		if _, err := first.Call(t.Context(), conn, "slow"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(150 * time.Millisecond)
+		host.stop()
+		until(t, "the end is heard of", func() bool { return conn.Err() != nil })
+		host.start()
+		if _, err := f.Call(t.Context(), conn, "next"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Close ends what waits for a host that says nothing.
+func TestCloseEndsDialling(t *testing.T) {
+	f := declare[string, string]("f")
+	var mux ocall.Mux
+	f.Handle(&mux, func(_ context.Context, s string) (string, error) { return s, nil })
+	host := newRestarting(t, &mux, ocall.Service{f})
+	dialled := make(chan bool, 9)
+	conn, err := ocall.Dialer{Reconnect: ocall.Fail, Connect: func(ctx context.Context) (net.Conn, error) {
+		dialled <- true
+		return net.Dial("unix", host.path)
+	}}.Dial(t.Context(), ocall.Service{f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-dialled
+	host.stop()
+	until(t, "the end is heard of", func() bool { return conn.Err() != nil })
+	l, err := net.Listen("unix", host.path) // which never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() { <-dialled; conn.Close() }()
+	within(t, "the call", func() {
+		if _, err := f.Call(t.Context(), conn, ""); !errors.Is(err, ocall.ErrClosed) {
+			t.Error(err)
+		}
+	})
+}
+
+// Whoever asks while a host stops gets the answers of what was begun.
+func TestBegunCallsAreAnswered(t *testing.T) {
+	for range 20 {
+		f := declare[[]byte, []byte]("f")
+		f.MaxRequest, f.MaxResponse = 1<<20, 1<<20
+		var begun, answered atomic.Int32
+		mux := ocall.Mux{Grace: long}
+		f.Handle(&mux, func(_ context.Context, b []byte) ([]byte, error) {
+			begun.Add(1)
+			time.Sleep(time.Millisecond)
+			return b, nil
+		})
+		l := listen(t)
+		ctx, stop := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- mux.Serve(ctx, l, ocall.Service{f}) }()
+		conn := dial(t, l, ocall.Service{f})
+		var callers sync.WaitGroup
+		for i := range 20 {
+			callers.Go(func() {
+				for {
+					if _, err := f.Call(t.Context(), conn, make([]byte, 10+i*8<<10)); err != nil {
+						return
+					}
+					answered.Add(1)
+				}
+			})
+		}
+		until(t, "calls were answered", func() bool { return answered.Load() > 20 })
+		stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		callers.Wait()
+		conn.Close()
+		if begun.Load() != answered.Load() {
+			t.Errorf("%d begun, %d answered", begun.Load(), answered.Load())
+		}
+	}
+}
+
 // A long request is sent again as it was.
 func TestLongRequestIsSentAgain(t *testing.T) {
 	type content struct{ Data []byte }
@@ -172,7 +277,9 @@ func TestInterceptorsSeeEveryFailure(t *testing.T) {
 		ocall.LogCalls(slog.New(slog.NewTextHandler(&log, nil))),
 		func(ctx context.Context, _ *ocall.Handling, next func(context.Context) error) error {
 			err := next(ctx)
-			seen = append(seen, fmt.Sprint(err))
+			if seen = append(seen, fmt.Sprint(err)); len(seen) == 3 {
+				return nil
+			}
 			return err
 		},
 	}}
@@ -183,13 +290,14 @@ func TestInterceptorsSeeEveryFailure(t *testing.T) {
 		return make([]byte, 11), nil
 	})
 	conn := connect(t, &mux, ocall.Service{f})
-	for _, how := range []string{"panic", "long"} {
+	for _, how := range []string{"panic", "long", "swallowed"} {
 		var said *ocall.HostError
 		if _, err := f.Call(t.Context(), conn, how); !errors.As(err, &said) {
 			t.Error(err)
 		}
 	}
-	if want := []string{"internal error", "a response of 11 bytes, 10 allowed"}; !slices.Equal(seen, want) {
+	const long = "a response of 11 bytes, 10 allowed"
+	if want := []string{"internal error", long, long}; !slices.Equal(seen, want) {
 		t.Errorf("%q", seen)
 	}
 	if n := strings.Count(log.String(), "level=WARN"); n != 2 {

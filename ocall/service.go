@@ -38,8 +38,9 @@ type method struct {
 func (s Service) String() string { return s.surface().text }
 
 // Fingerprint is the SHA-256 by which the halves recognise each other. Equal
-// fingerprints mean equal names, field names and their order, types and limits;
-// Check and Timeout, which are the trusted half's own business, are not in it.
+// fingerprints mean equal names, field names and their order, types and limits of
+// length. Check, Timeout, Concurrency and Idempotent, which each half keeps for
+// itself, are not in it.
 func (s Service) Fingerprint() [sha256.Size]byte { return s.surface().fingerprint }
 
 func (s Service) surface() *surface { return newSurface(lines(s.methods())) }

@@ -85,7 +85,19 @@ func (s *session) serve(ctx context.Context) error {
 	s.nc.SetWriteDeadline(time.Now().Add(greetTimeout))
 	s.out.flush(false)
 	s.out.drain()
+	s.linger()
 	return nil
+}
+
+// linger has the trusted half read what was sent. If it could write to nobody
+// first, it would hear of that instead.
+func (s *session) linger() {
+	c, ok := s.nc.(interface{ CloseWrite() error })
+	if !ok || c.CloseWrite() != nil {
+		return
+	}
+	s.nc.SetReadDeadline(time.Now().Add(lingerTimeout))
+	io.Copy(io.Discard, s.nc)
 }
 
 // stop has s end, once nothing runs any more or the time of grace is over. What

@@ -9,7 +9,7 @@ import (
 
 // surfaceTag separates fingerprints from any other use of SHA-256, and changes
 // with what a line means.
-const surfaceTag = "ocall surface 2\n"
+const surfaceTag = "ocall surface 3\n"
 
 // surface is what a half says it can ask or answer: a line for each call,
 // sorted by name.

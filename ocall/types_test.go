@@ -165,6 +165,7 @@ func TestDeclarations(t *testing.T) {
 		"odd name":       {ocall.Service{with(func(f *ocall.Func[string, []byte]) { f.Name = "a b" })}, `"a b": no name`},
 		"long name":      {ocall.Service{with(func(f *ocall.Func[string, []byte]) { f.Name = strings.Repeat("a", 65) })}, "no name"},
 		"negative limit": {ocall.Service{with(func(f *ocall.Func[string, []byte]) { f.MaxRequest = -1 })}, "a: MaxRequest and its like are"},
+		"long array":     {ocall.Service{declare[[100]byte, [70_000]byte]("a")}, "a: response: is longer than its limit"},
 		"huge limit":     {ocall.Service{with(func(f *ocall.Func[string, []byte]) { f.MaxResponse = 64<<20 + 1 })}, "a: MaxRequest and its like are"},
 		"negative time":  {ocall.Service{with(func(f *ocall.Func[string, []byte]) { f.Timeout = -1 })}, "a: Timeout"},
 		"twice":          {ocall.Service{ok, ok}, "a: declared twice"},
