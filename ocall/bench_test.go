@@ -100,13 +100,21 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
+// serve has mux answer s until stop is called; served is then what came of it.
+func serve(t testing.TB, mux *ocall.Mux, s ocall.Service) (l net.Listener, stop func(), served <-chan error) {
+	t.Helper()
+	l = listen(t)
+	ctx, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	ended := make(chan error, 1)
+	go func() { ended <- mux.Serve(ctx, l, s) }()
+	return l, stop, ended
+}
+
 // connect serves s and dials it.
 func connect(t testing.TB, mux *ocall.Mux, s ocall.Service) *ocall.Conn {
 	t.Helper()
-	l := listen(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- mux.Serve(ctx, l, s) }()
+	l, cancel, served := serve(t, mux, s)
 	conn := dial(t, l, s)
 	t.Cleanup(func() {
 		cancel()

@@ -59,10 +59,7 @@ func TestBegunCallsAreAnswered(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			return b, nil
 		})
-		l := listen(t)
-		ctx, stop := context.WithCancel(t.Context())
-		served := make(chan error, 1)
-		go func() { served <- mux.Serve(ctx, l, ocall.Service{f}) }()
+		l, stop, served := serve(t, &mux, ocall.Service{f})
 		conn := dial(t, l, ocall.Service{f})
 		var callers sync.WaitGroup
 		for i := range 20 {

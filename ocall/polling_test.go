@@ -1,7 +1,6 @@
 package ocall_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"runtime"
@@ -47,12 +46,9 @@ func TestPollsWhileItPays(t *testing.T) {
 // Whoever polls for long still ends at once, and hears of the end of others.
 func TestPollingEnds(t *testing.T) {
 	f := declare[[]byte, []byte]("f")
-	l := listen(t)
-	ctx, stop := context.WithCancel(t.Context())
 	mux := ocall.Mux{BusyPoll: time.Hour}
 	f.Handle(&mux, echoes)
-	served := make(chan error, 1)
-	go func() { served <- mux.Serve(ctx, l, ocall.Service{f}) }()
+	l, stop, served := serve(t, &mux, ocall.Service{f})
 	conns := []*ocall.Conn{dial(t, l, ocall.Service{f}), dial(t, l, ocall.Service{f}), dial(t, l, ocall.Service{f})}
 	for _, conn := range conns {
 		for range 3 {
@@ -84,12 +80,9 @@ func TestPollingEnds(t *testing.T) {
 // Whoever asks without end does not keep from it.
 func TestPollingEndsUnderAFlood(t *testing.T) {
 	f := declare[[]byte, []byte]("f")
-	l := listen(t)
-	ctx, stop := context.WithCancel(t.Context())
 	mux := ocall.Mux{BusyPoll: time.Hour}
 	f.Handle(&mux, echoes)
-	served := make(chan error, 1)
-	go func() { served <- mux.Serve(ctx, l, ocall.Service{f}) }()
+	l, stop, served := serve(t, &mux, ocall.Service{f})
 	nc, err := net.Dial("unix", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
