@@ -309,14 +309,12 @@ func TestCallsWhileBorrowing(t *testing.T) {
 		}
 		err = f.CallBorrowed(t.Context(), conn, []byte("outer"), func(b []byte) error {
 			_, err := inner.Call(t.Context(), conn, b)
-			if ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond); !fits {
-				_, sooner := f.Call(ctx, conn, b)
-				if !strings.Contains(sooner.Error(), "no turn in time") {
+			if !fits {
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+				defer cancel()
+				if _, sooner := f.Call(ctx, conn, b); !strings.Contains(sooner.Error(), "no turn in time") {
 					t.Error(sooner)
 				}
-				cancel()
-			} else {
-				cancel()
 			}
 			if string(b) != "outer" {
 				t.Errorf("%d: %q", memory, b)

@@ -78,10 +78,7 @@ func TestMemoryOfAConnection(t *testing.T) {
 	var running atomic.Int32
 	var mux ocall.Mux
 	f.Handle(&mux, held(release, &running))
-	l := listen(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	served := make(chan error)
-	go func() { served <- mux.Serve(ctx, l, ocall.Service{f}) }()
+	l, cancel, served := serve(t, &mux, ocall.Service{f})
 	d := ocall.Dialer{Memory: 7 << 20, Connect: func(context.Context) (net.Conn, error) { return net.Dial("unix", l.Addr().String()) }}
 	conn, err := d.Dial(t.Context(), ocall.Service{f})
 	if err != nil {
@@ -120,10 +117,7 @@ func TestMemoryOfAConnection(t *testing.T) {
 func TestConnectionsOfAMux(t *testing.T) {
 	mux := ocall.Mux{Connections: 2}
 	Stat.Handle(&mux, func(_ context.Context, name string) (Entry, error) { return Entry{Name: name}, nil })
-	l := listen(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	served := make(chan error)
-	go func() { served <- mux.Serve(ctx, l, ocall.Service{Stat}) }()
+	l, cancel, served := serve(t, &mux, ocall.Service{Stat})
 	first, second := dial(t, l, ocall.Service{Stat}), dial(t, l, ocall.Service{Stat})
 	defer second.Close()
 	nc, err := net.Dial("unix", l.Addr().String())

@@ -305,10 +305,7 @@ func TestServeEndsGracefully(t *testing.T) {
 		<-ctx.Done()
 		return make([]byte, 8<<20), nil
 	})
-	l := listen(t)
-	ctx, stop := context.WithCancel(t.Context())
-	served := make(chan error)
-	go func() { served <- mux.Serve(ctx, l, ocall.Service{f}) }()
+	l, stop, served := serve(t, &mux, ocall.Service{f})
 	conn := dial(t, l, ocall.Service{f})
 	defer conn.Close()
 	go func() { <-began; stop() }()

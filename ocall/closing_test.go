@@ -100,10 +100,7 @@ func TestServeEndsUnderFlood(t *testing.T) {
 	}
 	var mux ocall.Mux
 	Load.Handle(&mux, func(context.Context, string) ([]byte, error) { return nil, nil })
-	l := listen(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	served := make(chan error)
-	go func() { served <- mux.Serve(ctx, l, ocall.Service{Load}) }()
+	l, cancel, served := serve(t, &mux, ocall.Service{Load})
 	nc, err := net.Dial("unix", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

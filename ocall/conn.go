@@ -123,12 +123,16 @@ func (c *Conn) ask(ctx context.Context, k *calling, idempotent bool) ([]byte, er
 	if err := k.ready(ctx); err != nil {
 		return nil, err
 	}
-	l, asked, twice := c.current.Load(), *k, idempotent && c.dialer.Reconnect == Retry
+	l := c.current.Load()
+	if c.dialer.Reconnect == Never {
+		return c.askOnce(ctx, k, l)
+	}
+	asked, twice := *k, idempotent && c.dialer.Reconnect == Retry
 	if twice && cap(k.frame) > keepBuffer { // it will be the writer's
 		asked.frame = bytes.Clone(k.frame)
 	}
 	body, err := c.askOnce(ctx, k, l)
-	if c.dialer.Reconnect == Never || !lost(err) || k.slot != nil && !twice {
+	if !lost(err) || k.slot != nil && !twice {
 		return body, err
 	}
 	return c.askAgain(ctx, k, asked, k.left(l), twice)

@@ -1,8 +1,6 @@
 package ocall
 
-import (
-	"time"
-)
+import "time"
 
 const (
 	InFlight   = inFlight

@@ -119,10 +119,7 @@ func TestMemoryIsHeldUntilTheEnd(t *testing.T) {
 	s.Handle(&mux, func(_ context.Context, _ int, f *ocall.Flow[[]byte, ocall.None]) error {
 		return f.Send(make([]byte, 1<<18))
 	})
-	l := listen(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	served := make(chan error)
-	go func() { served <- mux.Serve(ctx, l, ocall.Service{f, s}) }()
+	l, cancel, served := serve(t, &mux, ocall.Service{f, s})
 	d := ocall.Dialer{Memory: 4 << 20, Connect: func(context.Context) (net.Conn, error) { return net.Dial("unix", l.Addr().String()) }}
 	conn, err := d.Dial(t.Context(), ocall.Service{f, s})
 	if err != nil {

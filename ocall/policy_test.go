@@ -419,10 +419,7 @@ func TestGrace(t *testing.T) {
 				saw <- ctx.Err()
 				return s, ctx.Err()
 			})
-			l := listen(t)
-			ctx, stop := context.WithCancel(t.Context())
-			served := make(chan error, 1)
-			go func() { served <- mux.Serve(ctx, l, ocall.Service{f}) }()
+			l, stop, served := serve(t, &mux, ocall.Service{f})
 			conn := dial(t, l, ocall.Service{f})
 			defer conn.Close()
 			go func() {

@@ -162,11 +162,8 @@ func TestUnreadAnswers(t *testing.T) {
 		answered <- true
 		return make([]byte, 4<<20), nil
 	})
-	l := listen(t)
 	s := ocall.Service{large}
-	served := make(chan error)
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { served <- mux.Serve(ctx, l, s) }()
+	l, cancel, served := serve(t, &mux, s)
 	nc, err := net.Dial("unix", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
