@@ -10,13 +10,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/cleave-sdk/cleave/internal/deploy/kubetest/outside"
 )
 
 const base = "../../../examples/attestedhttp/deploy/base"
 
 // What is written by hand beside the manifests is as strictly decoded.
 func TestStrictBase(t *testing.T) {
-	outside(t, base)
+	outside.Folder(t, base)
 	for file, check := range map[string]func(runtime.Object) bool{
 		"claim.yaml":   func(o runtime.Object) bool { _, ok := o.(*corev1.PersistentVolumeClaim); return ok },
 		"service.yaml": func(o runtime.Object) bool { _, ok := o.(*corev1.Service); return ok },
@@ -40,7 +42,7 @@ func TestStrictBase(t *testing.T) {
 // port, and that the host half's is for namespaces with a label.
 func checkPolicy(t *testing.T, spec networkingv1.NetworkPolicySpec) bool {
 	t.Helper()
-	outside(t, base+"/../overlays/aks")
+	outside.Folder(t, base+"/../overlays/aks")
 	aks, err := os.ReadFile(filepath.Join(base, "../overlays/aks/deployment.yaml"))
 	if err != nil {
 		t.Fatal(err)

@@ -12,12 +12,14 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
+
+	"github.com/cleave-sdk/cleave/internal/deploy/kubetest/outside"
 )
 
 // manifests are what package deploy writes, by name: its golden files.
 func manifests(t *testing.T) map[string][]byte {
 	t.Helper()
-	outside(t, "../testdata")
+	outside.Folder(t, "../testdata")
 	files, err := filepath.Glob("../testdata/*.yaml")
 	if err != nil || len(files) < 15 {
 		t.Fatalf("%d manifests: %v", len(files), err)
@@ -172,19 +174,5 @@ func TestStrictIsStrict(t *testing.T) {
 		if _, err := decode(t, []byte(changed)); err == nil {
 			t.Errorf("%s was taken", name)
 		}
-	}
-}
-
-// outside has this test run again when something in a directory of the example
-// has changed, which is outside this module: the test cache looks again only at
-// what is inside it by its name, and so the name has dots in it.
-func outside(t *testing.T, dir string) {
-	t.Helper()
-	here, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.ReadDir(here + "/" + dir); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
+
+	"github.com/cleave-sdk/cleave/internal/deploy/kubetest/outside"
 )
 
 const folder = "../../../../examples/attestedhttp/deploy/overlays"
@@ -19,10 +21,10 @@ const folder = "../../../../examples/attestedhttp/deploy/overlays"
 // TestOverlays has every overlay consist of the base, and of the object that
 // the command has written, unchanged.
 func TestOverlays(t *testing.T) {
-	outside(t, folder+"/../base")
+	outside.Folder(t, folder+"/../base")
 	for _, dialect := range []string{"aks", "ack", "intel"} {
 		dir := filepath.Join(folder, dialect)
-		outside(t, folder+"/"+dialect)
+		outside.Folder(t, folder+"/"+dialect)
 		built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
 		if err != nil {
 			t.Errorf("%s: %v", dialect, err)
@@ -74,7 +76,7 @@ func normal(t *testing.T, o map[string]any) (n map[string]any) {
 // TestAESMD has the walk-through's kustomization change Intel's manifest, of
 // which there is as much here as that takes.
 func TestAESMD(t *testing.T) {
-	outside(t, folder+"/../..")
+	outside.Folder(t, folder+"/../..")
 	text, err := os.ReadFile("../../../../examples/attestedhttp/WALKTHROUGH.md")
 	if err != nil {
 		t.Fatal(err)
@@ -112,19 +114,5 @@ func TestAESMD(t *testing.T) {
 	}
 	if strings.Contains(string(made), "localhost") || strings.Contains(string(made), "$") {
 		t.Errorf("%s", made)
-	}
-}
-
-// outside has this test run again when something in a directory of the example
-// has changed, which is outside this module: the test cache looks again only at
-// what is inside it by its name, and so the name has dots in it.
-func outside(t *testing.T, dir string) {
-	t.Helper()
-	here, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.ReadDir(here + "/" + dir); err != nil {
-		t.Fatal(err)
 	}
 }
